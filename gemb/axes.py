@@ -1,0 +1,192 @@
+"""The mesh, and the logical axes that the model's arrays are laid out by.
+
+Model code names what an axis *is* ('embed', 'heads'); this file alone decides
+which devices hold it. An unknown name raises here: Flax would silently
+replicate the array instead.
+"""
+
+import contextlib
+import contextvars
+import dataclasses
+import difflib
+import math
+from collections.abc import Iterator, Sequence
+
+import jax
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+
+MeshAxes = str | tuple[str, ...] | None
+
+
+def _as_tuple(axes: MeshAxes) -> tuple[str, ...]:
+  return (axes,) if isinstance(axes, str) else tuple(axes or ())
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MeshConfig:
+  """Devices along each mesh axis; -1, at most once, takes all that are left.
+
+  Attributes:
+    data: replicas of the model, each with its share of the batch.
+    fsdp: shards of parameters and optimizer state; also shares the batch.
+    tensor: shards of heads, feed-forward width and vocabulary.
+  """
+
+  data: int = -1
+  fsdp: int = 1
+  tensor: int = 1
+
+  def __post_init__(self):
+    sizes = (self.data, self.fsdp, self.tensor)
+    if any(n < 1 and n != -1 for n in sizes) or sizes.count(-1) > 1:
+      raise ValueError(
+        f'Mesh data={self.data} x fsdp={self.fsdp} x tensor={self.tensor}: '
+        'each axis needs at least one device, or -1 (once) for all that are '
+        'left.'
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AxisRules:
+  """The mesh axes that split each logical axis; None keeps it whole.
+
+  The first block are axes of parameters, the second of activations.
+  """
+
+  vocab: MeshAxes = 'tensor'
+  embed: MeshAxes = 'fsdp'
+  embed_norm: MeshAxes = None
+  heads: MeshAxes = 'tensor'
+  kv_heads: MeshAxes = 'tensor'
+  head_dim: MeshAxes = None
+  mlp: MeshAxes = 'tensor'
+  layers: MeshAxes = None
+  embedding: MeshAxes = None
+
+  batch: MeshAxes = ('data', 'fsdp')
+  length: MeshAxes = None
+  act_embed: MeshAxes = None
+  act_heads: MeshAxes = 'tensor'
+  act_mlp: MeshAxes = 'tensor'
+  act_embedding: MeshAxes = None
+  passages: MeshAxes = None
+
+  def spec(self, *names: str | None) -> PartitionSpec:
+    """Returns the partition of an array whose axes are called `names`.
+
+    Args:
+      *names: a logical axis each, or None for one that is never split.
+
+    Raises:
+      ValueError: on an unknown name, or when two axes of the array would be
+        split over the same mesh axis.
+    """
+    known = [field.name for field in dataclasses.fields(self)]
+    for name in names:
+      if name is not None and name not in known:
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0)
+        raise ValueError(
+          f'Unknown logical axis {name!r}; the nearest of gemb.axes.AxisRules '
+          f'are {", ".join(near)}.'
+        )
+    axes = [None if name is None else getattr(self, name) for name in names]
+    used = [mesh_axis for axis in axes for mesh_axis in _as_tuple(axis)]
+    if len(used) != len(set(used)):
+      raise ValueError(
+        f'Logical axes {names} use a mesh axis twice ({used}); change one of '
+        'them in AxisRules.'
+      )
+    return PartitionSpec(*axes)
+
+
+def make_mesh(
+  config: MeshConfig, devices: Sequence[jax.Device] | None = None
+) -> Mesh:
+  """Arranges the devices (all by default) as data x fsdp x tensor.
+
+  Raises:
+    ValueError: if the number of devices does not fit the configured axes.
+  """
+  devices = jax.devices() if devices is None else devices
+  sizes = {'data': config.data, 'fsdp': config.fsdp, 'tensor': config.tensor}
+  fixed = math.prod(size for size in sizes.values() if size != -1)
+  free = [name for name, size in sizes.items() if size == -1]
+  if len(devices) % fixed or (not free and fixed != len(devices)):
+    product = ' x '.join(f'{name}={size}' for name, size in sizes.items())
+    wanted = f'a multiple of {fixed}' if free else fixed
+    raise ValueError(
+      f'Mesh {product} needs {wanted} devices; found {len(devices)}. Change '
+      'MeshConfig, or set one axis to -1.'
+    )
+  if free:
+    sizes[free[0]] = len(devices) // fixed
+  # Auto: under Explicit axes, make_mesh's default, constraints on activations
+  # become assertions that raise.
+  return jax.make_mesh(
+    tuple(sizes.values()),
+    tuple(sizes),
+    axis_types=(AxisType.Auto,) * len(sizes),
+    devices=devices,
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+  """A mesh together with the rules that lay arrays out on it."""
+
+  mesh: Mesh
+  rules: AxisRules
+
+  def sharding(self, *names: str | None) -> NamedSharding:
+    """Returns where an array with these logical axes lies."""
+    return NamedSharding(self.mesh, self.rules.spec(*names))
+
+  def mesh_axes(self, name: str) -> tuple[str, ...]:
+    """Returns the mesh axes that split the logical axis `name`."""
+    return _as_tuple(*self.rules.spec(name))
+
+  def shards(self, name: str) -> int:
+    """Returns into how many parts the logical axis `name` is split."""
+    return math.prod(self.mesh.shape[a] for a in self.mesh_axes(name))
+
+  def check_divides(self, name: str, size: int, what: str) -> None:
+    """Raises ValueError unless the mesh splits `size` of `name` evenly."""
+    parts = self.shards(name)
+    if size % parts:
+      raise ValueError(
+        f'{what} is {size}, which the {parts} devices along the mesh axes '
+        f'{self.mesh_axes(name)} do not divide; choose a multiple of '
+        f'{parts}, or change MeshConfig or AxisRules.{name}.'
+      )
+
+
+_LAYOUT: contextvars.ContextVar[Layout | None] = contextvars.ContextVar(
+  'layout', default=None
+)
+
+
+@contextlib.contextmanager
+def use(layout: Layout) -> Iterator[Layout]:
+  """Makes `layout` the one that `constrain` refers to while tracing."""
+  token = _LAYOUT.set(layout)
+  try:
+    with jax.set_mesh(layout.mesh):
+      yield layout
+  finally:
+    _LAYOUT.reset(token)
+
+
+def constrain(x: jax.Array, *names: str | None) -> jax.Array:
+  """Lays the activation `x` out by its logical axes; outside `use`, returns it.
+
+  Raises:
+    ValueError: on an unknown name, or one name too many or too few.
+  """
+  if len(names) != x.ndim:
+    raise ValueError(
+      f'An array of shape {x.shape} got {len(names)} logical axes: {names}.'
+    )
+  layout = _LAYOUT.get()
+  if layout is None:
+    return x
+  return jax.lax.with_sharding_constraint(x, layout.sharding(*names))
