@@ -1,0 +1,1 @@
+"""The encoder: a Gemma-style transformer that attends in both directions."""

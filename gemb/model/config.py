@@ -1,0 +1,86 @@
+"""What one embedding model is: every number that its parameters depend on."""
+
+import dataclasses
+from typing import Literal
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EncoderConfig:
+  """A Gemma-3-style transformer, made bidirectional.
+
+  Source: Gemma 3 (arXiv:2503.19786), section 2; the encoder of Gemini
+  Embedding (arXiv:2503.07891), section 3.1, is the same with the causal mask
+  removed.
+
+  Attributes:
+    vocabulary: rows of the embedding table; at least the tokenizer's pieces.
+    width: D, of the residual stream.
+    layers: number of blocks.
+    heads: N, query heads.
+    kv_heads: K, key and value heads; divides `heads`.
+    head_dim: H, even.
+    mlp_width: F, of the gated feed-forward layer.
+    local_radius: on local layers token i sees token j iff |i - j| <= radius.
+    global_every: every so-many-th layer sees all tokens (Gemma 3: 6).
+    local_rope_theta: base of the rotary embedding on local layers.
+    global_rope_theta: base of the rotary embedding on global layers.
+    query_scale: queries are multiplied by query_scale ** -0.5; None: head_dim.
+    norm_epsilon: added to the mean square in RMSNorm.
+    dtype: of activations and matrix products; parameters are float32.
+  """
+
+  vocabulary: int
+  width: int
+  layers: int
+  heads: int
+  kv_heads: int
+  head_dim: int
+  mlp_width: int
+  local_radius: int = 256
+  global_every: int = 6
+  local_rope_theta: float = 1e4
+  global_rope_theta: float = 1e6
+  query_scale: float | None = None
+  norm_epsilon: float = 1e-6
+  dtype: Literal['bfloat16', 'float32'] = 'bfloat16'
+
+  def __post_init__(self):
+    for name, size in dataclasses.asdict(self).items():
+      if isinstance(size, int | float) and size <= 0:
+        raise ValueError(
+          f'EncoderConfig.{name} is {size}; it must be greater than 0.'
+        )
+    if self.heads % self.kv_heads:
+      raise ValueError(
+        f'EncoderConfig.heads={self.heads} must be a multiple of '
+        f'kv_heads={self.kv_heads}: each key head serves as many query heads.'
+      )
+    if self.head_dim % 2:
+      raise ValueError(
+        f'EncoderConfig.head_dim is {self.head_dim}; the rotary embedding '
+        'turns pairs, so it must be even.'
+      )
+
+  def is_global(self, layer: int) -> bool:
+    """Returns whether a layer (counted from 0) sees all tokens."""
+    return (layer + 1) % self.global_every == 0
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EmbedderConfig:
+  """E = f(P(M(T))): an encoder, mean pooling and one linear projection.
+
+  Attributes:
+    encoder: M, the transformer.
+    embedding_width: E, of the embedding (Gemini Embedding: 3072).
+  """
+
+  encoder: EncoderConfig
+  embedding_width: int
+
+  def __post_init__(self):
+    if self.embedding_width < 1:
+      raise ValueError(
+        f'EmbedderConfig.embedding_width is {self.embedding_width}; it must '
+        'be at least 1.'
+      )

@@ -1,0 +1,92 @@
+"""The paper's model on one screen: E = f(P(M(T))).
+
+Source: Gemini Embedding (arXiv:2503.07891), section 3.1. M is a bidirectional
+transformer, P the mean over tokens, f one linear map. This is also the narrow
+door to Flax: the rest of gemb sees the three functions of an `Embedder`.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Int32
+
+from gemb import axes
+from gemb.model import layers
+from gemb.model.config import EmbedderConfig
+from gemb.model.encoder import Encoder
+from gemb.types import PAD
+
+Params = Any  # nested dicts of float32 arrays
+
+
+class EmbedderModule(nn.Module):
+  """Texts to embeddings, not yet normalised: prefixes are, by their users."""
+
+  config: EmbedderConfig
+
+  @nn.compact
+  def __call__(self, tokens_TL: Int32[Array, 'T L']) -> Float[Array, 'T E']:
+    """Embeds right-padded texts; float32 whatever the encoder's dtype."""
+    real_TL = tokens_TL != PAD
+    x_TLD = Encoder(self.config.encoder, name='encoder')(tokens_TL, real_TL)
+    pooled_TD = mean_pool(x_TLD, real_TL)
+    embedding_TE = layers.Einsum(
+      'TD,DE->TE',
+      (self.config.encoder.width, self.config.embedding_width),
+      ('embed', 'embedding'),
+      (0,),
+      name='projection',
+    )(pooled_TD)
+    return axes.constrain(embedding_TE, 'batch', 'act_embedding')
+
+
+def mean_pool(
+  x_TLD: Float[Array, 'T L D'], real_TL: Bool[Array, 'T L']
+) -> Float[Array, 'T D']:
+  """Averages the real tokens' vectors in float32; a text without any is 0."""
+  weight_TL = real_TL.astype(jnp.float32)
+  count_T1 = jnp.maximum(weight_TL.sum(axis=1, keepdims=True), 1)
+  return jnp.einsum(
+    'TLD,TL->TD', x_TLD.astype(jnp.float32), weight_TL / count_T1
+  )
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedder:
+  """An embedding model as pure functions over plain nested dicts.
+
+  Attributes:
+    config: what the parameters' shapes depend on.
+    init: key -> parameters, float32.
+    apply: (parameters, tokens [T, L]) -> embeddings [T, E], float32.
+    logical_axes: the parameters' tree, with a tuple of axis names a leaf.
+  """
+
+  config: EmbedderConfig
+  init: Callable[[jax.Array], Params]
+  apply: Callable[[Params, Array], Array]
+  logical_axes: Any
+
+
+def make_embedder(config: EmbedderConfig) -> Embedder:
+  """Builds the model's functions; computes nothing."""
+  module = EmbedderModule(config)
+
+  def boxed(key: jax.Array):
+    return module.init(key, jnp.ones((1, 1), jnp.int32))['params']
+
+  def init(key: jax.Array) -> Params:
+    return nn.unbox(boxed(key))
+
+  def apply(params: Params, tokens_TL: Array) -> Array:
+    return module.apply({'params': params}, tokens_TL)
+
+  specs = nn.get_partition_spec(jax.eval_shape(boxed, jax.random.key(0)))
+  names = jax.tree.map(
+    tuple, specs, is_leaf=lambda x: isinstance(x, jax.sharding.PartitionSpec)
+  )
+  return Embedder(config, init, apply, names)
