@@ -1,0 +1,1 @@
+"""Losses: pure functions on global arrays; sharding is the compiler's work."""
