@@ -1,0 +1,5 @@
+"""From corpora to batches.
+
+Corpora, tasks and `cache` build, with TensorFlow; `records` and `loader` read,
+without it.
+"""

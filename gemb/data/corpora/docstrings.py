@@ -1,0 +1,132 @@
+"""Docstring and function: installed Python to train on; networkx held out."""
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import importlib.util
+import pathlib
+import platform
+import sys
+import sysconfig
+from collections.abc import Iterator
+
+import tensorflow_datasets as tfds
+
+from gemb.data import archives
+from gemb.data.corpora import building
+from gemb.data.harvest import docstrings, pairs
+
+PACKAGES = ('flax', 'jax', 'numpy', 'optax', 'scipy')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Installed:
+  """The versions that the corpus of this interpreter is read from.
+
+  Attributes:
+    versions: name to version, 'python' first.
+  """
+
+  versions: dict[str, str]
+
+  @property
+  def name(self) -> str:
+    """Python's version and a checksum of all versions: 'py3.11-1f0c2b9a'."""
+    digest = hashlib.sha256(str(self).encode()).hexdigest()[:8]
+    return f'py{sys.version_info.major}.{sys.version_info.minor}-{digest}'
+
+  def __str__(self) -> str:
+    return ', '.join(f'{name} {v}' for name, v in self.versions.items())
+
+
+def installed() -> Installed:
+  """Returns the versions of this interpreter and of the packages read."""
+  packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+  return Installed(versions={'python': platform.python_version(), **packages})
+
+
+def installed_modules() -> Iterator[tuple[str, bytes]]:
+  """Yields (dotted name, source) of the standard library and the packages."""
+  library = pathlib.Path(sysconfig.get_path('stdlib'))
+  yield from docstrings.folder_modules(library, package='')
+  for package in PACKAGES:
+    yield from docstrings.folder_modules(_folder(package), package=package)
+
+
+def _folder(package: str) -> pathlib.Path:
+  """Returns where a package lies, without importing it."""
+  spec = importlib.util.find_spec(package)
+  if spec is None or not spec.submodule_search_locations:
+    raise ModuleNotFoundError(
+      f'The package {package} is not installed, whose docstrings are part of '
+      'python_docstrings. Install gemb with its dependencies.'
+    )
+  return pathlib.Path(spec.submodule_search_locations[0])
+
+
+class PythonDocstrings(tfds.core.GeneratorBasedBuilder):
+  """Docstring (query) and function (positive) of installed Python.
+
+  What is installed differs between machines, so the configuration is named
+  after the versions: a copy made from others is never mistaken for this one.
+  """
+
+  VERSION = building.VERSION
+  RELEASE_NOTES = building.RELEASE_NOTES
+  BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
+    tfds.core.BuilderConfig(
+      name=installed().name, description=f'{installed()}.'
+    )
+  ]
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    return building.info(
+      self,
+      description=(
+        'The first paragraph of a docstring and the source of its function, '
+        f'without the docstring, of {installed()}. The negative is another '
+        'function of the same module.'
+      ),
+      homepage='https://docs.python.org/3/library',
+      citation='The authors of CPython, JAX, Flax, Optax, NumPy and SciPy.',
+      licence='PSF-2.0 AND Apache-2.0 AND BSD-3-Clause',
+    )
+
+  def _split_generators(self, dl_manager):
+    found = pairs.harvest(docstrings.read(installed_modules()), one_sided=True)
+    building.record_counts(self, found)
+    return {'train': self._generate_examples(found.examples)}
+
+  def _generate_examples(self, examples):
+    yield from building.rows(examples, corpus=self.name)
+
+
+class NetworkxDocstrings(tfds.core.GeneratorBasedBuilder):
+  """Docstring (query) and function (positive) of networkx; held out."""
+
+  VERSION = building.VERSION
+  RELEASE_NOTES = building.RELEASE_NOTES
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    return building.info(
+      self,
+      description=(
+        'The first paragraph of a docstring and the source of its function, '
+        'without the docstring, of networkx 3.6.1. The negative is another '
+        'function of the same module.'
+      ),
+      homepage='https://networkx.org',
+      citation='NetworkX developers, networkx 3.6.1.',
+      licence='BSD-3-Clause',
+    )
+
+  def _split_generators(self, dl_manager):
+    wheel = archives.fetch(archives.NETWORKX)
+    found = pairs.harvest(
+      docstrings.read(docstrings.wheel_modules(wheel)), one_sided=True
+    )
+    building.record_counts(self, found)
+    return {'test': self._generate_examples(found.examples)}
+
+  def _generate_examples(self, examples):
+    yield from building.rows(examples, corpus=self.name)
