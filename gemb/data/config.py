@@ -1,0 +1,106 @@
+"""What a run trains on: tasks and their rates, prompts, tokenizer, batches."""
+
+import dataclasses
+import difflib
+
+from gemb import prompts as prompts_lib
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+  """A SentencePiece model: one's own, or one trained on the training tasks.
+
+  In a trained one each prompt of the run's tasks is a single piece.
+
+  Attributes:
+    path: of any SentencePiece `.model`; None: train one.
+    name: of the trained one, its folder under tokenizers/ in the data folder.
+    vocabulary: pieces of the trained one.
+    texts: most texts it is trained on, drawn evenly.
+  """
+
+  path: str | None = None
+  name: str = 'quickstart'
+  vocabulary: int = 16384
+  texts: int = 200_000
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataConfig:
+  """Everything that the batch of a step depends on, with the step and seed.
+
+  Attributes:
+    name: of the mixture; seqio knows it by this.
+    rates: {seqio Task: rate}; of every 1,000 batches each task gets its
+      share, exactly.
+    prompts: {seqio Task: a task string of gemb.prompts, or two templates}.
+    tokenizer: of all tasks.
+    batch_size: B, examples in a global batch.
+    lengths: padded lengths in tokens; a batch takes the first that its
+      longest text fits into, and texts longer than the last are cut.
+    hard_negatives: R, taken from each example, which may have fewer.
+    window: batches whose examples are drawn together and then sorted by
+      length, so that little is padding; 1: no sorting.
+    held_out: seqio Tasks for evaluation; training examples that share a text
+      with them are dropped.
+    modules: Python modules to import that register more seqio Tasks.
+  """
+
+  name: str
+  rates: dict[str, float]
+  prompts: dict[str, str | tuple[str, str]]
+  tokenizer: TokenizerConfig
+  batch_size: int
+  lengths: tuple[int, ...]
+  hard_negatives: int = 0
+  window: int = 16
+  held_out: tuple[str, ...] = ()
+  modules: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    for name in ('batch_size', 'window'):
+      if getattr(self, name) < 1:
+        raise ValueError(
+          f'DataConfig.{name} is {getattr(self, name)}; it must be at least 1.'
+        )
+    if self.hard_negatives < 0:
+      raise ValueError(
+        f'DataConfig.hard_negatives is {self.hard_negatives}; it must not be '
+        'negative.'
+      )
+    if not self.lengths or sorted(set(self.lengths)) != list(self.lengths):
+      raise ValueError(
+        f'DataConfig.lengths is {self.lengths}; it must be ascending, such as '
+        '(32, 64, 128).'
+      )
+    if self.lengths[0] < 3:
+      raise ValueError(
+        f'DataConfig.lengths starts at {self.lengths[0]}; a text takes a '
+        'beginning, an end and at least one token between.'
+      )
+    if not self.rates or min(self.rates.values()) <= 0:
+      raise ValueError(
+        f'DataConfig.rates is {self.rates}; give at least one task, each with '
+        'a rate greater than 0.'
+      )
+    if both := sorted(set(self.rates) & set(self.held_out)):
+      raise ValueError(
+        f'Tasks {both} are both trained on (DataConfig.rates) and held out '
+        '(DataConfig.held_out); remove them from one.'
+      )
+    for task in (*self.rates, *self.held_out):
+      self.prompt(task)
+
+  def prompt(self, task: str) -> prompts_lib.Prompt:
+    """Returns the templates of a task.
+
+    Raises:
+      ValueError: if none was configured, or it is not valid.
+    """
+    if task not in self.prompts:
+      near = difflib.get_close_matches(task, self.prompts, n=2, cutoff=0)
+      raise ValueError(
+        f'DataConfig.prompts has no prompt for task {task!r}; it has some for '
+        f"{near}. Add one, such as 'search result'."
+      )
+    return prompts_lib.make_prompt(self.prompts[task])
