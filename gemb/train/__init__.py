@@ -1,0 +1,1 @@
+"""The pieces of training that the loop puts together."""

@@ -1,0 +1,133 @@
+"""Where the numbers of a run go: the terminal, JSON lines, TensorBoard."""
+
+import contextlib
+import json
+import os
+import pathlib
+import time
+from collections.abc import Iterator, Mapping
+
+import tensorboardX
+import tqdm
+
+from gemb import files
+
+Values = Mapping[str, int | float]
+
+
+class MetricWriter:
+  """Writes each step's numbers to metrics.jsonl, TensorBoard and a bar.
+
+  On a run that goes on, lines after its checkpoint are removed first: they
+  will be written again.
+  """
+
+  def __init__(self, folder: str | os.PathLike, *, start: int, steps: int):
+    """Opens the files of a run.
+
+    Args:
+      folder: the work folder.
+      start: updates done already.
+      steps: of the whole run.
+    """
+    folder = pathlib.Path(folder)
+    self._path = folder / 'metrics.jsonl'
+    kept = [line for line in read_metrics(folder) if line['step'] <= start]
+    files.write_file(
+      self._path, ''.join(json.dumps(line) + '\n' for line in kept)
+    )
+    self._lines = self._path.open('a', encoding='utf-8')
+    self._board = tensorboardX.SummaryWriter(
+      str(folder / 'tensorboard'), purge_step=start + 1
+    )
+    self._bar = tqdm.tqdm(
+      total=steps, initial=start, desc='training', unit='step', disable=None
+    )
+
+  def __enter__(self) -> 'MetricWriter':
+    """Returns itself."""
+    return self
+
+  def __exit__(self, *_) -> None:
+    """Closes the files."""
+    self._bar.close()
+    self._board.close()
+    self._lines.close()
+
+  def write(self, step: int, values: Values) -> None:
+    """Writes the numbers of a step, on disk when it returns."""
+    self._lines.write(json.dumps({'step': step, **values}) + '\n')
+    self._lines.flush()
+    for name, value in values.items():
+      self._board.add_scalar(name, value, step)
+
+  def advance(self, step: int, values: Values | None = None) -> None:
+    """Moves the bar to a step, and shows some numbers beside it."""
+    if values:
+      text = ', '.join(f'{k} {v:.4g}' for k, v in values.items())
+      if self._bar.disable:
+        print(f'step {step}/{self._bar.total}: {text}', flush=True)
+      self._bar.set_postfix_str(text, refresh=False)
+    self._bar.update(step - self._bar.n)
+
+  def say(self, text: str) -> None:
+    """Prints a line without breaking the bar."""
+    self._bar.write(text)
+
+
+class Meter:
+  """Averages the steps' numbers, and measures speed, between two lines."""
+
+  def __init__(self, batch_size: int):
+    """Starts the clock; `batch_size` is the pairs of a step."""
+    self._batch_size = batch_size
+    self._restart()
+
+  def add(self, values: Values) -> None:
+    """Adds the numbers of a finished step, of which 'tokens' is summed."""
+    self._steps.append(values)
+
+  def read(self) -> dict[str, float]:
+    """Returns the means since the last call, and pairs and tokens a second.
+
+    The learning rate is the last step's.
+    """
+    seconds = time.monotonic() - self._started
+    means = {
+      name: sum(step[name] for step in self._steps) / len(self._steps)
+      for name in self._steps[0]
+    }
+    tokens = means.pop('tokens') * len(self._steps)
+    means['learning_rate'] = self._steps[-1]['learning_rate']
+    pairs = self._batch_size * len(self._steps)
+    self._restart()
+    return means | {
+      'pairs_per_second': pairs / seconds,
+      'tokens_per_second': tokens / seconds,
+    }
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Leaves out what is not training."""
+    started = time.monotonic()
+    yield
+    self._started += time.monotonic() - started
+
+  def _restart(self) -> None:
+    self._started = time.monotonic()
+    self._steps: list[Values] = []
+
+
+def read_metrics(folder: str | os.PathLike) -> list[dict[str, float]]:
+  """Returns the lines of a work folder's metrics.jsonl; none if it is new.
+
+  A line that was cut off when the run was killed is left out.
+  """
+  path = pathlib.Path(folder) / 'metrics.jsonl'
+  lines = []
+  for line in path.read_text().splitlines() if path.is_file() else []:
+    try:
+      lines.append(json.loads(line))
+    except json.JSONDecodeError:
+      break
+  return lines
