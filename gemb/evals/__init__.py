@@ -1,0 +1,1 @@
+"""How good are the embeddings? Metrics, baselines and the report."""

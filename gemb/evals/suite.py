@@ -1,0 +1,280 @@
+"""What a run is judged by: held-out tasks, at every prefix."""
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from gemb.data import examples
+from gemb.data.config import DataConfig
+from gemb.evals import bitext, bm25, retrieval
+from gemb.evals.results import HEADLINE, ResultRow, Similarities
+
+BITEXT = 'bitext'
+# From texts as they were dressed to one embedding a row.
+Encode = Callable[[Sequence[str]], np.ndarray]
+Ranker = Callable[['SearchSet'], np.ndarray]
+
+_EDGES = np.linspace(-1, 1, 81)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+  """Held-out tasks, and how much of them.
+
+  Attributes:
+    every_steps: between evaluations while training; the last step has one.
+    bitext: tasks whose sentences find their translations; pooled into one.
+    retrieval: tasks whose queries find their passage among all.
+    max_candidates: English texts that a language is searched in.
+    min_candidates: languages with fewer are left out.
+    max_candidates_in_training: the same for evaluations while training, which
+      are so cheaper, and easier.
+  """
+
+  every_steps: int
+  bitext: tuple[str, ...] = ()
+  retrieval: tuple[str, ...] = ()
+  max_candidates: int = 500
+  min_candidates: int = 50
+  max_candidates_in_training: int = 100
+
+  def __post_init__(self):
+    if self.every_steps < 1:
+      raise ValueError(
+        f'EvalConfig.every_steps is {self.every_steps}; it must be at least 1.'
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchSet:
+  """Queries, what they are searched in, and which passage answers each.
+
+  Attributes:
+    queries: as written.
+    passages: as written, distinct.
+    dressed_queries: the same with their prompts.
+    dressed_passages: the same with their prompts.
+    positive: for each query the index of its passage.
+  """
+
+  queries: tuple[str, ...]
+  passages: tuple[str, ...]
+  dressed_queries: tuple[str, ...]
+  dressed_passages: tuple[str, ...]
+  positive: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EvalTask:
+  """One line of the results: a set, or one for each language."""
+
+  name: str
+  kind: str
+  sets: dict[str, SearchSet]
+
+
+def load_tasks(
+  config: EvalConfig, data: DataConfig, *, in_training: bool
+) -> list[EvalTask]:
+  """Reads the held-out texts and chooses the sets.
+
+  Raises:
+    FileNotFoundError: if `gemb cache` has not been run.
+    ValueError: if a task holds too little.
+  """
+  tasks = []
+  if config.bitext:
+    tasks.append(_bitext_task(config, data, in_training))
+  for name in config.retrieval:
+    found = list(examples.read_texts(name))
+    passages, positive = retrieval.index_passages([e.positive for e in found])
+    dressed = _dress(data, name, [e.query for e in found], passages, positive)
+    tasks.append(EvalTask(name=name, kind='retrieval', sets={name: dressed}))
+  return tasks
+
+
+def evaluate(
+  tasks: Iterable[EvalTask], encode: Encode, prefixes: Sequence[int]
+) -> Iterator[tuple[EvalTask, int, dict[str, np.ndarray]]]:
+  """Yields the ranks of every task at every prefix, by set.
+
+  Texts of all sets of a task are embedded in one go, each once.
+  """
+  for task in tasks:
+    vectors = _embed(task, encode)
+    for prefix in prefixes:
+      yield (
+        task,
+        prefix,
+        {
+          name: retrieval.rank_positives(
+            retrieval.truncate(queries, prefix),
+            retrieval.truncate(passages, prefix),
+            task.sets[name].positive,
+          )
+          for name, (queries, passages) in vectors.items()
+        },
+      )
+
+
+def evaluate_bm25(
+  tasks: Iterable[EvalTask],
+) -> Iterator[tuple[EvalTask, None, dict[str, np.ndarray]]]:
+  """Yields BM25's ranks of every task, by set, on the texts as written."""
+  for task in tasks:
+    yield (
+      task,
+      None,
+      {
+        name: bm25.bm25_ranks(found.queries, found.passages, found.positive)
+        for name, found in task.sets.items()
+      },
+    )
+
+
+def make_row(
+  system: str, task: EvalTask, prefix: int | None, ranks: dict[str, np.ndarray]
+) -> ResultRow:
+  """Returns the metrics of one system at one prefix on one task."""
+  row = ResultRow(
+    system=system,
+    prefix=prefix,
+    task=task.name,
+    kind=task.kind,
+    metrics={},
+    candidates=max(len(found.passages) for found in task.sets.values()),
+    queries=sum(len(found.queries) for found in task.sets.values()),
+  )
+  if task.kind == BITEXT:
+    row['by_language'] = bitext.accuracy_by_language(ranks)
+    row['metrics'] = {
+      'accuracy': bitext.mean_over_languages(row['by_language'])
+    }
+  else:
+    row['metrics'] = retrieval.retrieval_metrics(
+      np.concatenate(list(ranks.values()))
+    )
+  return row
+
+
+def scores(
+  tasks: Iterable[EvalTask], encode: Encode, prefixes: Sequence[int]
+) -> dict[str, float]:
+  """Returns {'task/metric@prefix': value}, one metric a task."""
+  found = {}
+  for task, prefix, ranks in evaluate(tasks, encode, prefixes):
+    metric = HEADLINE[task.kind]
+    row = make_row('gemb', task, prefix, ranks)
+    found[_score_name(task.name, task.kind, prefix)] = row['metrics'][metric]
+  return found
+
+
+def score_names(config: EvalConfig, prefixes: Sequence[int]) -> list[str]:
+  """Returns the names that `scores` will give."""
+  kinds = {BITEXT: BITEXT} if config.bitext else {}
+  kinds |= dict.fromkeys(config.retrieval, 'retrieval')
+  return [
+    _score_name(task, kind, prefix)
+    for task, kind in kinds.items()
+    for prefix in prefixes
+  ]
+
+
+def similarities(
+  tasks: Iterable[EvalTask], encode: Encode
+) -> dict[str, Similarities]:
+  """Returns histograms of the cosines of positives, and of other passages."""
+  found = {}
+  for task in tasks:
+    positive = np.zeros(len(_EDGES) - 1, np.int64)
+    negative = positive.copy()
+    for name, (queries, passages) in _embed(task, encode).items():
+      scores_QN = _units(queries) @ _units(passages).T
+      right = task.sets[name].positive[:, None]
+      of_positive = np.take_along_axis(scores_QN, right, axis=1)
+      counts = _histogram(of_positive)
+      positive += counts
+      negative += _histogram(scores_QN) - counts
+    found[task.name] = Similarities(
+      positive=positive.tolist(),
+      negative=negative.tolist(),
+      edges=_EDGES.tolist(),
+    )
+  return found
+
+
+def _score_name(task: str, kind: str, prefix: int) -> str:
+  return f'{task}/{HEADLINE[kind]}@{prefix}'
+
+
+def _bitext_task(
+  config: EvalConfig, data: DataConfig, in_training: bool
+) -> EvalTask:
+  pairs = [
+    bitext.BitextPair(
+      id=f'{name}:{e.id}',
+      language=e.language,
+      query=e.query,
+      passage=e.positive,
+    )
+    for name in config.bitext
+    for e in examples.read_texts(name)
+  ]
+  most = config.max_candidates
+  if in_training:
+    most = min(most, config.max_candidates_in_training)
+  chosen = bitext.select_languages(
+    pairs,
+    max_candidates=most,
+    min_candidates=min(most, config.min_candidates),
+  )
+  sets = {
+    language: _dress(
+      data, config.bitext[0], found.queries, found.candidates, found.positive
+    )
+    for language, found in chosen.items()
+  }
+  return EvalTask(name=BITEXT, kind=BITEXT, sets=sets)
+
+
+def _dress(
+  data: DataConfig,
+  task: str,
+  queries: Sequence[str],
+  passages: Sequence[str],
+  positive: np.ndarray,
+) -> SearchSet:
+  prompt = data.prompt(task)
+  return SearchSet(
+    queries=tuple(queries),
+    passages=tuple(passages),
+    dressed_queries=tuple(map(prompt.dress_query, queries)),
+    dressed_passages=tuple(map(prompt.dress_passage, passages)),
+    positive=positive,
+  )
+
+
+def _embed(
+  task: EvalTask, encode: Encode
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+  """Returns the embeddings of each set's queries and passages."""
+  sides = [
+    side
+    for found in task.sets.values()
+    for side in (found.dressed_queries, found.dressed_passages)
+  ]
+  vectors = encode(list(itertools.chain.from_iterable(sides)))
+  parts = np.split(vectors, np.cumsum([len(side) for side in sides])[:-1])
+  pairs = zip(parts[::2], parts[1::2], strict=True)
+  return dict(zip(task.sets, pairs, strict=True))
+
+
+def _units(vectors: np.ndarray) -> np.ndarray:
+  return retrieval.truncate(vectors, vectors.shape[1])
+
+
+def _histogram(cosines: np.ndarray) -> np.ndarray:
+  # Rounding may put the cosine of equal vectors a little past 1.
+  return np.histogram(np.clip(cosines, -1, 1), _EDGES)[0]

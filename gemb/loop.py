@@ -1,0 +1,217 @@
+"""train(run, workdir): the whole story of a run, top to bottom."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import subprocess
+import sys
+from typing import Any
+
+import jax
+import numpy as np
+
+from gemb import axes, encode, files, provenance
+from gemb.axes import Layout
+from gemb.data.loader import Loader, Plan, prefetch
+from gemb.data.records import Records, make_spec
+from gemb.data.tokenizer import Tokenizer, load_tokenizer
+from gemb.evals import suite
+from gemb.model.embedder import make_embedder
+from gemb.run import Run
+from gemb.train import metrics, optimizer
+from gemb.train.checkpoints import Checkpoints, check_same
+from gemb.train.state import abstract_state, init_state
+from gemb.train.step import make_loss, make_train_step
+from gemb.types import Batch
+from gemb.workdir import Workdir
+
+
+def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
+  """Trains from the last checkpoint in the work folder, or from the start.
+
+  Args:
+    run: what to train.
+    workdir: where everything is written.
+    config_text: the gin program that `run` was built from.
+
+  Raises:
+    ValueError: if something does not fit: mesh and batch, checkpoint and
+      model, cache and tokenizer.
+    FloatingPointError: if loss or gradient is no longer finite; the last good
+      checkpoint stays.
+  """
+  # What can be wrong is found before anything is written or computed.
+  layout = Layout(axes.make_mesh(run.mesh), run.rules)
+  _check_sizes(run, layout)
+  about = provenance.about_run()
+  workdir.write_run(config_text, about)
+
+  tokenizer, records = _open_data(run, workdir)
+  workdir.write_tokenizer(tokenizer)
+  loader = Loader(run.data, records, tokenizer, seed=run.seed)
+  eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
+
+  embedder = make_embedder(run.model)
+  encode.check_vocabulary(embedder, tokenizer)
+  schedule = optimizer.make_schedule(run.optimizer, run.steps)
+  updates = optimizer.make_optimizer(run.optimizer, schedule)
+  about |= {
+    'config': config_text,
+    'model': dataclasses.asdict(run.model),
+    'data': loader.identity(),
+  }
+
+  with (
+    axes.use(layout),
+    Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints,
+  ):
+    done = max(checkpoints.steps(), default=0)
+    if done:
+      was = checkpoints.about(done)
+      check_same(was['model'], about['model'], 'architecture (Run.model)')
+      check_same(was['data'], about['data'], 'data (Run.data, Run.seed)')
+      state = checkpoints.restore(
+        done, abstract_state(embedder, updates, layout)
+      )
+    else:
+      state = init_state(embedder, updates, layout, run.seed)
+    train_step = make_train_step(
+      make_loss(embedder, run.loss, run.microbatch), updates, schedule
+    )
+    encoder = encode.make_encoder(
+      embedder,
+      state.params,
+      tokenizer,
+      layout,
+      lengths=run.data.lengths,
+      rows=run.microbatch,
+    )
+
+    def make_batch(step: int) -> tuple[Plan, Batch]:
+      return _place(loader, step, run.data.batch_size, layout)
+
+    with (
+      metrics.MetricWriter(workdir.root, start=done, steps=run.steps) as writer,
+      contextlib.closing(prefetch(make_batch, done, run.steps)) as batches,
+    ):
+      if done:
+        writer.say(f'Going on from the checkpoint of step {done}.')
+      meter = metrics.Meter(run.data.batch_size)
+      running = None
+      for plan, batch in batches:
+        state, values = train_step(state, batch)
+        # One step late, so that the devices never wait for this.
+        if running:
+          meter.add(_check_finite(*running, loader, workdir))
+        running = plan, values
+        done = plan.step + 1
+        last = done == run.steps
+        logs = last or done % run.log_every_steps == 0
+        evaluates = last or done % run.evaluation.every_steps == 0
+        saves = last or done % run.checkpoints.every_steps == 0
+        if logs or evaluates or saves:
+          meter.add(_check_finite(*running, loader, workdir))
+          running = None
+        if logs:
+          line = meter.read()
+          writer.write(done, line)
+          shown = ('loss', 'accuracy', 'pairs_per_second', 'padding')
+          writer.advance(done, {name: line[name] for name in shown})
+        scores = None
+        if evaluates and eval_tasks:
+          with meter.paused():
+            encoder = encoder.with_params(state.params)
+            scores = suite.scores(eval_tasks, encoder.encode, run.loss.prefixes)
+          writer.write(done, {f'eval/{k}': v for k, v in scores.items()})
+        if saves:
+          with meter.paused():
+            checkpoints.save(state, about, scores)
+        writer.advance(done)
+
+
+def _check_sizes(run: Run, layout: Layout) -> None:
+  B = run.data.batch_size
+  layout.check_divides('batch', B, 'DataConfig.batch_size')
+  layout.check_divides('batch', run.microbatch, 'Run.microbatch')
+  known = suite.score_names(run.evaluation, run.loss.prefixes)
+  metric = run.checkpoints.best_metric
+  if metric and metric not in known:
+    raise ValueError(
+      f'CheckpointConfig.best_metric is {metric!r}, which no evaluation gives; '
+      f'choose one of {known}.'
+    )
+
+
+def _open_data(
+  run: Run, workdir: Workdir
+) -> tuple[Tokenizer, dict[str, Records]]:
+  """Opens tokenizer and records; has them made if they are not there."""
+  try:
+    return _read_data(run)
+  except FileNotFoundError as missing:
+    print(f'{missing} Doing so now.', flush=True)
+  # A process of its own: TensorFlow never enters the trainer's.
+  command = [sys.executable, '-m', 'gemb.main', 'cache']
+  done = subprocess.run([*command, f'--gin_file={workdir.config}'])
+  if done.returncode:
+    raise ValueError(
+      'The data could not be made, for the reason that `gemb cache` gives '
+      'above.'
+    )
+  return _read_data(run)
+
+
+def _read_data(run: Run) -> tuple[Tokenizer, dict[str, Records]]:
+  tokenizer = load_tokenizer(run.data.tokenizer)
+  records = {
+    task: Records(make_spec(run.data, task, tokenizer))
+    for task in run.data.rates
+  }
+  return tokenizer, records
+
+
+def _place(
+  loader: Loader, step: int, batch_size: int, layout: Layout
+) -> tuple[Plan, Batch]:
+  """Reads this host's rows of a batch, and puts them on its devices."""
+  sharding = layout.sharding('batch')
+  shards = sharding.addressable_devices_indices_map((batch_size,)).values()
+  ranges = [rows.indices(batch_size) for (rows,) in shards]
+  first = min(start for start, _, _ in ranges)
+  plan, local = loader.batch(
+    step, slice(first, max(stop for _, stop, _ in ranges))
+  )
+
+  def spread(x: np.ndarray) -> jax.Array:
+    def shard(index: tuple[slice, ...]) -> np.ndarray:
+      start, stop, _ = index[0].indices(batch_size)
+      return x[start - first : stop - first]
+
+    shape = (batch_size, *x.shape[1:])
+    return jax.make_array_from_callback(shape, sharding, shard)
+
+  return plan, jax.tree.map(spread, local)
+
+
+def _check_finite(
+  plan: Plan, values: dict[str, Any], loader: Loader, workdir: Workdir
+) -> dict[str, float]:
+  """Waits for a step; returns its numbers, or raises if they are none."""
+  example_loss = np.asarray(values['example_loss'])
+  numbers = {k: float(v) for k, v in values.items() if k != 'example_loss'}
+  if math.isfinite(numbers['loss']) and math.isfinite(numbers['gradient_norm']):
+    return numbers
+  names = [record.name for record in loader.examples(plan.step)]
+  bad = [n for n, x in zip(names, example_loss, strict=True) if x - x != 0]
+  bad = bad or names  # only the gradient is not finite: any may be the cause
+  path = workdir.root / f'not_finite_{plan.step + 1}.json'
+  content = {'step': plan.step + 1, 'task': plan.task, 'examples': bad}
+  files.write_file(path, json.dumps(content, indent=2, ensure_ascii=False))
+  raise FloatingPointError(
+    f'Step {plan.step + 1}: loss is {numbers["loss"]}, gradient norm '
+    f'{numbers["gradient_norm"]}, on {len(bad)} examples of {plan.task!r}: '
+    f'{", ".join(bad[:5])}{", ..." if len(bad) > 5 else ""} (all are in {path}'
+    '). The last good checkpoint stays. Lower OptimizerConfig.learning_rate '
+    'or look at these examples.'
+  )

@@ -1,0 +1,81 @@
+"""Run: one frozen tree that describes one run, and nothing outside it does."""
+
+import dataclasses
+from typing import Literal
+
+from gemb.axes import AxisRules, MeshConfig
+from gemb.data.config import DataConfig
+from gemb.evals.suite import EvalConfig
+from gemb.losses.matryoshka import LossConfig, check_prefixes
+from gemb.model.config import EmbedderConfig
+from gemb.train.checkpoints import CheckpointConfig
+from gemb.train.optimizer import OptimizerConfig
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Run:
+  """Everything that a training run depends on, but the machine.
+
+  Attributes:
+    stage: of the report's recipe (arXiv:2503.07891, section 3.3): prefinetune
+      on many noisy pairs, without hard negatives; or finetune on task
+      mixtures with them.
+    steps: updates.
+    seed: of the initial parameters and of the order of the examples.
+    microbatch: texts encoded at once over the whole mesh; activations take
+      memory for so many.
+    log_every_steps: between two lines of metrics.
+    model: the embedder.
+    data: tasks, prompts, tokenizer and batches.
+    loss: temperature and MRL prefixes.
+    optimizer: learning rate and decay.
+    checkpoints: when and which.
+    evaluation: held-out tasks.
+    mesh: devices along each mesh axis.
+    rules: the mesh axes that split each logical axis.
+  """
+
+  stage: Literal['prefinetune', 'finetune']
+  steps: int
+  seed: int = 0
+  microbatch: int
+  log_every_steps: int = 10
+  model: EmbedderConfig
+  data: DataConfig
+  loss: LossConfig
+  optimizer: OptimizerConfig
+  checkpoints: CheckpointConfig
+  evaluation: EvalConfig
+  mesh: MeshConfig
+  rules: AxisRules
+
+  def __post_init__(self):
+    for name in ('steps', 'microbatch', 'log_every_steps'):
+      if getattr(self, name) < 1:
+        raise ValueError(
+          f'Run.{name} is {getattr(self, name)}; it must be at least 1.'
+        )
+    if self.stage == 'prefinetune' and self.data.hard_negatives:
+      raise ValueError(
+        f"Run.stage is 'prefinetune', which has no hard negatives, but "
+        f'DataConfig.hard_negatives is {self.data.hard_negatives}; set it to '
+        "0, or the stage to 'finetune'."
+      )
+    if self.optimizer.warmup_steps >= self.steps:
+      raise ValueError(
+        f'OptimizerConfig.warmup_steps={self.optimizer.warmup_steps} must be '
+        f'less than Run.steps={self.steps}.'
+      )
+    B = self.data.batch_size
+    if self.microbatch < B and B % self.microbatch:
+      raise ValueError(
+        f'Run.microbatch={self.microbatch} must divide '
+        f'DataConfig.batch_size={B}.'
+      )
+    check_prefixes(self.loss.prefixes, self.model.embedding_width)
+    held_out = set(self.evaluation.bitext + self.evaluation.retrieval)
+    if missing := sorted(held_out - set(self.data.held_out)):
+      raise ValueError(
+        f'EvalConfig names {missing}, which DataConfig.held_out does not: '
+        'training data would not be cleared of their texts. Add them there.'
+      )

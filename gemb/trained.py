@@ -1,0 +1,55 @@
+"""A model out of its work folder, ready to encode: trained, or as it began."""
+
+import dataclasses
+
+from gemb import axes, encode
+from gemb.axes import Layout
+from gemb.data.tokenizer import Tokenizer
+from gemb.encode import Encoder
+from gemb.model.embedder import make_embedder
+from gemb.run import Run
+from gemb.train.checkpoints import Checkpoints, check_same
+from gemb.train.state import abstract_params, init_params
+from gemb.workdir import Workdir
+
+
+def load_encoder(
+  run: Run, workdir: Workdir, *, step: int | None = None
+) -> tuple[Encoder, int]:
+  """Restores the parameters of a checkpoint onto all devices.
+
+  Args:
+    run: as `workdir.config` describes it.
+    workdir: of a run that has a checkpoint.
+    step: of the checkpoint; 0: the untrained model; None: the last.
+
+  Returns:
+    The encoder, and its checkpoint's step.
+
+  Raises:
+    ValueError: if there is no such checkpoint, or it has another architecture.
+  """
+  layout = Layout(axes.make_mesh(run.mesh), run.rules)
+  embedder = make_embedder(run.model)
+  with Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints:
+    if not checkpoints.steps():
+      raise ValueError(
+        f'{workdir.root} has no checkpoint yet; run `gemb train` first.'
+      )
+    step = checkpoints.steps()[-1] if step is None else step
+    if step == 0:
+      params = init_params(embedder, layout, run.seed)
+    else:
+      was = checkpoints.about(step)['model']
+      check_same(was, dataclasses.asdict(run.model), 'architecture (Run.model)')
+      like = abstract_params(embedder, layout)
+      params = checkpoints.restore_params(step, like)
+  encoder = encode.make_encoder(
+    embedder,
+    params,
+    Tokenizer(workdir.tokenizer),
+    layout,
+    lengths=run.data.lengths,
+    rows=run.microbatch,
+  )
+  return encoder, step

@@ -1,0 +1,114 @@
+"""The work folder of a run: what lies where, and the model in it."""
+
+import dataclasses
+import json
+import os
+import pathlib
+import tempfile
+from typing import Any
+
+from gemb import files
+from gemb.data.tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Workdir:
+  """Names of the files of a run.
+
+  config.gin       the operative config; `gemb train --gin_file` on it
+                   repeats the run
+  about.json       versions, machine, command line and commit
+  tokenizer.model  a copy of the run's
+  checkpoints/     by step
+  metrics.jsonl    a line each `log_every_steps`, and one an evaluation
+  tensorboard/     the same
+  results.json     of `gemb evaluate`
+  report.html      the same, to look at
+  """
+
+  root: pathlib.Path
+
+  @property
+  def config(self) -> pathlib.Path:
+    """The operative config."""
+    return self.root / 'config.gin'
+
+  @property
+  def about(self) -> pathlib.Path:
+    """What made the run."""
+    return self.root / 'about.json'
+
+  @property
+  def tokenizer(self) -> pathlib.Path:
+    """The copy of the SentencePiece model."""
+    return self.root / 'tokenizer.model'
+
+  @property
+  def checkpoints(self) -> pathlib.Path:
+    """The folder of checkpoints."""
+    return self.root / 'checkpoints'
+
+  @property
+  def results(self) -> pathlib.Path:
+    """What an evaluation found."""
+    return self.root / 'results.json'
+
+  @property
+  def report(self) -> pathlib.Path:
+    """The report."""
+    return self.root / 'report.html'
+
+  def write_run(self, config_text: str, about: dict[str, Any]) -> None:
+    """Writes down what the run is, before its first step."""
+    files.write_file(self.config, config_text)
+    files.write_file(self.about, json.dumps(about, indent=2) + '\n')
+
+  def write_tokenizer(self, tokenizer: Tokenizer) -> None:
+    """Keeps the tokenizer with the model.
+
+    Raises:
+      ValueError: if the run has begun with another one.
+    """
+    if self.tokenizer.is_file():
+      was = Tokenizer(self.tokenizer).sha256
+      if was != tokenizer.sha256:
+        raise ValueError(
+          f'{self.root} was begun with tokenizer {was[:12]}, and the run names '
+          f'{tokenizer.sha256[:12]} ({tokenizer.path}); go on with the first, '
+          'or choose another --workdir.'
+        )
+    files.write_file(self.tokenizer, tokenizer.path.read_bytes())
+
+
+def make_workdir(path: str | os.PathLike) -> Workdir:
+  """Makes the folder of a run, if it is not there.
+
+  Raises:
+    OSError: if it cannot be made or written.
+  """
+  root = pathlib.Path(path).absolute()
+  try:
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=root):
+      pass
+  except OSError as error:
+    raise OSError(
+      f'The work folder {root} cannot be written ({error.strerror}); choose '
+      'another --workdir.'
+    ) from error
+  return Workdir(root)
+
+
+def find_workdir(path: str | os.PathLike) -> Workdir:
+  """Returns the folder of a run that has begun.
+
+  Raises:
+    FileNotFoundError: if it holds none.
+  """
+  workdir = Workdir(pathlib.Path(path).absolute())
+  if not workdir.config.is_file():
+    raise FileNotFoundError(
+      f'{workdir.root} holds no run (no config.gin); give the --workdir of a '
+      '`gemb train`.'
+    )
+  return workdir
