@@ -173,11 +173,11 @@ def _text_of(path: pathlib.Path, *, where: str) -> str:
 class _Delegate(config_parser.ParserDelegate):
   """Keeps gin's references and macros as values, to be resolved later."""
 
-  def configurable_reference(self, scoped_configurable_name, evaluate):
+  def configurable_reference(self, scoped_configurable_name, evaluate) -> Any:
     scope, _, selector = scoped_configurable_name.rpartition('/')
     return Reference(scope=scope, selector=selector, called=evaluate)
 
-  def macro(self, macro_name):
+  def macro(self, macro_name) -> Any:
     return Macro(name=macro_name)
 
 

@@ -177,15 +177,16 @@ def _place(
   """Reads this host's rows of a batch, and puts them on its devices."""
   sharding = layout.sharding('batch')
   shards = sharding.addressable_devices_indices_map((batch_size,)).values()
-  ranges = [rows.indices(batch_size) for (rows,) in shards]
+  ranges = [index[0].indices(batch_size) for index in shards if index]
   first = min(start for start, _, _ in ranges)
   plan, local = loader.batch(
     step, slice(first, max(stop for _, stop, _ in ranges))
   )
 
   def spread(x: np.ndarray) -> jax.Array:
-    def shard(index: tuple[slice, ...]) -> np.ndarray:
-      start, stop, _ = index[0].indices(batch_size)
+    def shard(index: tuple[slice, ...] | None) -> np.ndarray:
+      rows = index[0] if index else slice(None)
+      start, stop, _ = rows.indices(batch_size)
       return x[start - first : stop - first]
 
     shape = (batch_size, *x.shape[1:])

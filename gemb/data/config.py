@@ -36,8 +36,10 @@ class DataConfig:
     prompts: {seqio Task: a task string of gemb.prompts, or two templates}.
     tokenizer: of all tasks.
     batch_size: B, examples in a global batch.
-    lengths: padded lengths in tokens; a batch takes the first that its
-      longest text fits into, and texts longer than the last are cut.
+    shapes: (query, passage) lengths in tokens that batches are padded to. A
+      batch takes the first that its longest texts fit into, so order them by
+      cost; the last must be the longest on both sides, and cuts what is longer
+      still. The train step is compiled once for each shape in use.
     hard_negatives: R, taken from each example, which may have fewer.
     window: batches whose examples are drawn together and then sorted by
       length, so that little is padding; 1: no sorting.
@@ -51,7 +53,7 @@ class DataConfig:
   prompts: dict[str, str | tuple[str, str]]
   tokenizer: TokenizerConfig
   batch_size: int
-  lengths: tuple[int, ...]
+  shapes: tuple[tuple[int, int], ...]
   hard_negatives: int = 0
   window: int = 16
   held_out: tuple[str, ...] = ()
@@ -68,16 +70,7 @@ class DataConfig:
         f'DataConfig.hard_negatives is {self.hard_negatives}; it must not be '
         'negative.'
       )
-    if not self.lengths or sorted(set(self.lengths)) != list(self.lengths):
-      raise ValueError(
-        f'DataConfig.lengths is {self.lengths}; it must be ascending, such as '
-        '(32, 64, 128).'
-      )
-    if self.lengths[0] < 3:
-      raise ValueError(
-        f'DataConfig.lengths starts at {self.lengths[0]}; a text takes a '
-        'beginning, an end and at least one token between.'
-      )
+    self._check_shapes()
     if not self.rates or min(self.rates.values()) <= 0:
       raise ValueError(
         f'DataConfig.rates is {self.rates}; give at least one task, each with '
@@ -90,6 +83,11 @@ class DataConfig:
       )
     for task in (*self.rates, *self.held_out):
       self.prompt(task)
+
+  @property
+  def lengths(self) -> tuple[int, ...]:
+    """All padded lengths in tokens, ascending."""
+    return tuple(sorted({length for shape in self.shapes for length in shape}))
 
   def prompt(self, task: str) -> prompts_lib.Prompt:
     """Returns the templates of a task.
@@ -104,3 +102,16 @@ class DataConfig:
         f"{near}. Add one, such as 'search result'."
       )
     return prompts_lib.make_prompt(self.prompts[task])
+
+  def _check_shapes(self) -> None:
+    longest = tuple(map(max, zip(*self.shapes, strict=True)))
+    if not self.shapes or self.shapes[-1] != longest:
+      raise ValueError(
+        f'DataConfig.shapes is {self.shapes}; its last (query, passage) must '
+        'be the longest on both sides, as in ((16, 16), (16, 64), (64, 64)).'
+      )
+    if self.lengths[0] < 3:
+      raise ValueError(
+        f'DataConfig.shapes has a length of {self.lengths[0]}; a text takes a '
+        'beginning, an end and at least one token between.'
+      )

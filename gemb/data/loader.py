@@ -12,7 +12,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -35,13 +35,13 @@ class Plan:
     step: counted from 0.
     task: that all examples come from.
     indices: [B], of the examples in the task's records.
-    lengths: tokens that queries, positives and hard negatives are padded to.
+    shape: tokens that queries, and that passages are padded to.
   """
 
   step: int
   task: str
   indices: Int64[np.ndarray, 'B']
-  lengths: tuple[int, int, int]
+  shape: tuple[int, int]
 
 
 class Loader:
@@ -58,7 +58,7 @@ class Loader:
     """Prepares the schedule; reads no examples.
 
     Args:
-      config: rates, sizes and lengths.
+      config: rates, sizes and shapes.
       records: of every task in `config.rates`.
       tokenizer: that the records were made with; used to cut long texts.
       seed: of the schedule and the shuffles.
@@ -89,32 +89,34 @@ class Loader:
     task, ordinal = self._schedule(step)
     window, offset = divmod(ordinal, self._config.window)
     indices = self._window(task, window)[offset]
-    longest_3 = self._lengths(task, indices).max(axis=0)
-    query, positive, negative = (self._rung(int(n)) for n in longest_3)
+    longest = self._lengths(task, indices).max(axis=0, keepdims=True)
+    (fits,) = self._first_fit(longest)
     return Plan(
       step=step,
       task=task,
       indices=indices,
-      lengths=(query, positive, negative),
+      shape=self._config.shapes[fits],
     )
 
   def batch(self, step: int, rows: slice = slice(None)) -> tuple[Plan, Batch]:
     """Returns the plan of a step and these rows of its global batch."""
     plan = self.plan(step)
     records = self._records[plan.task].read(plan.indices[rows])
-    query, positive, negative = plan.lengths
+    query, passage = plan.shape
     R = self._config.hard_negatives
-    negatives_BRL = np.full((len(records), R, negative), PAD, np.int32)
+    negatives_BRL = np.full((len(records), R, passage), PAD, np.int32)
     for row, record in enumerate(records):
       for r, ids in enumerate(record.negatives[:R]):
         self._fill(negatives_BRL[row, r], ids)
-    return plan, Batch(
-      query=self._pad([r.query for r in records], query),
-      positive=self._pad([r.positive for r in records], positive),
-      negatives=negatives_BRL,
-      query_id=_words([r.query_id for r in records]),
-      positive_id=_words([r.positive_id for r in records]),
-    )
+    # NumPy arrays here; the loop puts them on the devices.
+    arrays: dict[str, Any] = {
+      'query': self._pad([r.query for r in records], query),
+      'positive': self._pad([r.positive for r in records], passage),
+      'negatives': negatives_BRL,
+      'query_id': _words([r.query_id for r in records]),
+      'positive_id': _words([r.positive_id for r in records]),
+    }
+    return plan, Batch(**arrays)
 
   def examples(self, step: int) -> list[Record]:
     """Returns the global batch of a step as records, for people to read."""
@@ -139,7 +141,7 @@ class Loader:
         for task, source in self._records.items()
       },
       'batch_size': c.batch_size,
-      'lengths': list(c.lengths),
+      'shapes': [list(shape) for shape in c.shapes],
       'hard_negatives': c.hard_negatives,
       'window': c.window,
       'seed': self._seed,
@@ -150,27 +152,39 @@ class Loader:
     W, B = self._config.window, self._config.batch_size
     positions = np.arange(window * W * B, (window + 1) * W * B)
     indices = self._shuffles[task](positions)
-    # Sorted by what the rungs will cost; the order of the batches is shuffled
-    # again, or every window would go from short to long. Within each epoch: an
-    # example would otherwise lie beside itself, several times in one batch.
-    cost = self._lengths(task, indices)[:, :2].sum(axis=1)
-    epochs = positions // len(self._records[task])
-    batches_WB = indices[np.lexsort((cost, epochs))].reshape(W, B)
-    order = generator(self._seed, f'window/{task}', window).permutation(W)
-    return batches_WB[order]
+    # By shape first, and by length where a shape holds several batches. The
+    # order of the batches is shuffled again, or every window would go from
+    # short to long. Within each epoch: an example would otherwise lie beside
+    # itself, several times in one batch.
+    lengths = self._lengths(task, indices)
+    order = np.lexsort(
+      (
+        lengths.sum(axis=1),
+        self._first_fit(lengths),
+        positions // len(self._records[task]),
+      )
+    )
+    batches_WB = indices[order].reshape(W, B)
+    mixed = generator(self._seed, f'window/{task}', window).permutation(W)
+    return batches_WB[mixed]
 
   def _lengths(
-    self, task: str, indices: np.ndarray
-  ) -> Int32[np.ndarray, 'n 3']:
-    """Returns the lengths of examples as trained on: cut, negatives or none."""
-    lengths = np.minimum(
-      self._records[task].lengths[indices], self._config.lengths[-1]
+    self, task: str, indices: Int64[np.ndarray, 'n']
+  ) -> Int32[np.ndarray, 'n 2']:
+    """Returns the tokens of examples' query and longest passage, when cut."""
+    lengths = self._records[task].lengths[indices]
+    passages = (
+      lengths[:, 1:] if self._config.hard_negatives else lengths[:, 1:2]
     )
-    negatives = min(self._config.hard_negatives, 1)
-    return lengths * np.array((1, 1, negatives), np.int32)
+    both = np.stack([lengths[:, 0], passages.max(axis=1)], axis=1)
+    return np.minimum(both, np.array(self._config.shapes[-1], np.int32))
 
-  def _rung(self, longest: int) -> int:
-    return next(rung for rung in self._config.lengths if longest <= rung)
+  def _first_fit(
+    self, lengths: Int32[np.ndarray, 'n 2']
+  ) -> Int64[np.ndarray, 'n']:
+    """Returns the number of the first shape that each pair of lengths fits."""
+    shapes = np.array(self._config.shapes, np.int32)
+    return (lengths[:, None] <= shapes[None]).all(axis=2).argmax(axis=1)
 
   def _pad(self, texts: list[TokenIds], length: int) -> np.ndarray:
     tokens = np.full((len(texts), length), PAD, np.int32)
@@ -186,7 +200,7 @@ class Loader:
 
 def prefetch(
   make: Callable[[int], T], start: int, stop: int, *, ahead: int = 2
-) -> Iterator[T]:
+) -> Generator[T]:
   """Yields make(start), ..., make(stop - 1), made ahead by a thread.
 
   Close the iterator (or exhaust it) to end the thread.

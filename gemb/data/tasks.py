@@ -10,6 +10,7 @@ import difflib
 import functools
 import importlib
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
 
 import seqio
 import tensorflow as tf
@@ -45,7 +46,7 @@ def add(
   """
   return seqio.TaskRegistry.add(
     name,
-    source=source,
+    source=cast(Any, source),  # seqio's sources do not fit seqio's own type
     preprocessors=list(preprocessors),
     output_features={'query': _TEXT, 'positive': _TEXT},
   )
@@ -63,7 +64,7 @@ def add_mixture(config: DataConfig, tokenizer: Tokenizer) -> seqio.Mixture:
     task = get(name)
     seqio.TaskRegistry.add(
       f'{config.name}.{name}',
-      source=task.source,
+      source=cast(Any, task.source),
       preprocessors=[
         *task.preprocessors,
         functools.partial(preprocessors.dress, prompt=config.prompt(name)),

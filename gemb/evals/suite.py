@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from gemb.data.config import DataConfig
 from gemb.evals import bitext, bm25, retrieval
 from gemb.evals.results import HEADLINE, ResultRow, Similarities
 
-BITEXT = 'bitext'
+BITEXT: Literal['bitext'] = 'bitext'
 # From texts as they were dressed to one embedding a row.
 Encode = Callable[[Sequence[str]], np.ndarray]
 Ranker = Callable[['SearchSet'], np.ndarray]
@@ -71,7 +72,7 @@ class EvalTask:
   """One line of the results: a set, or one for each language."""
 
   name: str
-  kind: str
+  kind: Literal['bitext', 'retrieval']
   sets: dict[str, SearchSet]
 
 

@@ -7,7 +7,7 @@ door to Flax: the rest of gemb sees the three functions of an `Embedder`.
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -83,7 +83,7 @@ def make_embedder(config: EmbedderConfig) -> Embedder:
     return nn.unbox(boxed(key))
 
   def apply(params: Params, tokens_TL: Array) -> Array:
-    return module.apply({'params': params}, tokens_TL)
+    return cast(Array, module.apply({'params': params}, tokens_TL))
 
   specs = nn.get_partition_spec(jax.eval_shape(boxed, jax.random.key(0)))
   names = jax.tree.map(

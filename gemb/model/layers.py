@@ -1,6 +1,7 @@
 """The encoder's parts: normalisation, linear maps, positions, feed-forward."""
 
 from collections.abc import Callable
+from typing import cast
 
 import flax.linen as nn
 import jax
@@ -18,9 +19,8 @@ def parameter(
   logical_axes: tuple[str, ...],
 ) -> Array:
   """Declares a float32 parameter with a logical axis for each dimension."""
-  return module.param(
-    name, nn.with_logical_partitioning(init, logical_axes), shape, jnp.float32
-  )
+  boxed = nn.with_logical_partitioning(init, logical_axes)
+  return cast(Array, module.param(name, boxed, shape, jnp.float32))
 
 
 class RMSNorm(nn.Module):

@@ -114,7 +114,7 @@ class Checkpoints:
         f'{self.steps() or "none"}.'
       )
     args = ocp.args.Composite(about=ocp.args.JsonRestore())
-    return self._manager.restore(step, args=args).about
+    return self._manager.restore(step, args=args)['about']
 
   def restore(self, step: int, like: TrainState) -> TrainState:
     """Reads a state onto the shards of `like`, whatever mesh wrote it.
@@ -124,7 +124,7 @@ class Checkpoints:
       like: shapes and shardings, from `gemb.train.state.abstract_state`.
     """
     args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
-    return self._manager.restore(step, args=args).state
+    return self._manager.restore(step, args=args)['state']
 
   def restore_params(self, step: int, like: Params) -> Params:
     """Reads the parameters alone, a third of the bytes.

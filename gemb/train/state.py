@@ -59,13 +59,13 @@ def abstract_state(
   params = abstract_params(embedder, layout)
   whole = layout.sharding()
   opt_state = optax.tree_utils.tree_map_params(
-    optimizer,
+    optimizer.init,
     lambda moment, param: _on(moment, param.sharding),
     jax.eval_shape(optimizer.init, params),
     params,
     transform_non_params=lambda x: _on(x, whole),
   )
-  step = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
+  step: Any = jax.ShapeDtypeStruct((), jnp.int32, sharding=whole)
   return TrainState(step=step, params=params, opt_state=opt_state)
 
 

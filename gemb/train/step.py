@@ -103,7 +103,7 @@ def make_train_step(
       'loss': value,
       'tokens': tokens,
       'padding': 1 - tokens / sum(x.size for x in texts),
-      'gradient_norm': optax.global_norm(gradient),
+      'gradient_norm': optax.tree.norm(gradient),
       'learning_rate': jnp.asarray(schedule(state.step)),
     }
     state = TrainState(

@@ -1,0 +1,184 @@
+import jax
+import jax.numpy as jnp
+import pytest
+from jax.sharding import NamedSharding, PartitionSpec
+
+from gemb import axes
+from gemb.model.config import EmbedderConfig, EncoderConfig
+from gemb.model.embedder import make_embedder
+
+EMBEDDER = make_embedder(
+  EmbedderConfig(
+    encoder=EncoderConfig(
+      vocabulary=8,
+      width=8,
+      layers=2,
+      heads=2,
+      kv_heads=2,
+      head_dim=2,
+      mlp_width=4,
+      dtype='float32',
+    ),
+    embedding_width=4,
+  )
+)
+PARAMETERS = jax.eval_shape(EMBEDDER.init, jax.random.key(0))
+
+
+@pytest.fixture
+def layout():
+  config = axes.MeshConfig(data=2, fsdp=2, tensor=2)
+  return axes.Layout(axes.make_mesh(config), axes.AxisRules())
+
+
+def test_an_unknown_axis_is_named_with_the_nearest_known_ones():
+  with pytest.raises(
+    ValueError, match=r"Unknown logical axis 'hedas'; the nearest .* are heads,"
+  ):
+    axes.AxisRules().spec('embed', 'hedas')
+
+
+def test_a_mesh_axis_cannot_split_two_axes_of_one_array():
+  with pytest.raises(
+    ValueError, match=r"\('heads', 'mlp'\) use a mesh axis twice \(\['tensor'"
+  ):
+    axes.AxisRules().spec('heads', 'mlp')
+
+
+def test_a_mesh_axis_is_found_twice_within_a_tuple_too():
+  with pytest.raises(ValueError, match='use a mesh axis twice'):
+    axes.AxisRules().spec('batch', 'embed')
+
+
+def test_rules_become_a_partition_spec():
+  rules = axes.AxisRules(mlp=None)
+  assert rules.spec('vocab', 'embed') == PartitionSpec('tensor', 'fsdp')
+  assert rules.spec('batch', None, 'mlp') == PartitionSpec(
+    ('data', 'fsdp'), None, None
+  )
+  assert rules.spec() == PartitionSpec()
+
+
+@pytest.mark.parametrize(
+  ('config', 'sizes'),
+  [
+    ({}, (8, 1, 1)),
+    ({'fsdp': 4}, (2, 4, 1)),
+    ({'data': 1, 'fsdp': -1, 'tensor': 2}, (1, 4, 2)),
+    ({'data': 2, 'fsdp': 2, 'tensor': 2}, (2, 2, 2)),
+  ],
+)
+def test_a_mesh_has_the_sizes_asked_for(config, sizes):
+  mesh = axes.make_mesh(axes.MeshConfig(**config))
+  assert tuple(mesh.shape.items()) == tuple(
+    zip(('data', 'fsdp', 'tensor'), sizes, strict=True)
+  )
+
+
+def test_a_mesh_may_cover_some_devices_only():
+  mesh = axes.make_mesh(axes.MeshConfig(), jax.devices()[:1])
+  assert mesh.devices.tolist() == [[[jax.devices()[0]]]]
+
+
+@pytest.mark.parametrize(
+  'sizes', [{'data': 0}, {'tensor': -2}, {'data': -1, 'fsdp': -1}]
+)
+def test_impossible_mesh_sizes_are_refused(sizes):
+  with pytest.raises(ValueError, match=r'at least one device, or -1 \(once\)'):
+    axes.MeshConfig(**sizes)
+
+
+def test_a_mesh_that_leaves_devices_over_is_refused():
+  with pytest.raises(
+    ValueError, match='data=2 x fsdp=1 x tensor=1 needs 2 devices; found 8'
+  ):
+    axes.make_mesh(axes.MeshConfig(data=2))
+
+
+def test_a_mesh_that_cannot_be_filled_is_refused():
+  with pytest.raises(ValueError, match='needs a multiple of 3 devices; found'):
+    axes.make_mesh(axes.MeshConfig(fsdp=3))
+
+
+def test_a_mesh_larger_than_the_machine_is_refused():
+  with pytest.raises(ValueError, match='needs 16 devices; found 8'):
+    axes.make_mesh(axes.MeshConfig(data=16))
+
+
+def test_constrain_returns_its_argument_outside_use():
+  x = jnp.zeros((2, 3))
+  assert axes.constrain(x, 'batch', 'act_embed') is x
+
+
+def test_constrain_wants_one_name_an_axis():
+  with pytest.raises(ValueError, match=r'shape \(2, 3\) got 1 logical axes'):
+    axes.constrain(jnp.zeros((2, 3)), 'batch')
+
+
+def test_constrain_lays_an_array_out_within_use(layout):
+  x = jnp.zeros((8, 4))
+  with axes.use(layout):
+    placed = axes.constrain(x, 'batch', 'act_mlp')
+  wanted = NamedSharding(layout.mesh, PartitionSpec(('data', 'fsdp'), 'tensor'))
+  assert placed.sharding.is_equivalent_to(wanted, 2)
+  assert axes.constrain(x, 'batch', 'act_mlp') is x
+
+
+def test_constrain_refuses_an_unknown_name_within_use(layout):
+  with axes.use(layout), pytest.raises(ValueError, match='Unknown logical axi'):
+    axes.constrain(jnp.zeros(2), 'bacth')
+
+
+def test_use_ends_when_its_block_raises(layout):
+  x = jnp.zeros(8)
+  with pytest.raises(KeyError), axes.use(layout):
+    raise KeyError
+  assert axes.constrain(x, 'batch') is x
+
+
+def test_a_layout_counts_the_parts_of_an_axis(layout):
+  names = ('batch', 'embed', 'length')
+  assert [layout.shards(name) for name in names] == [4, 2, 1]
+  assert layout.mesh_axes('batch') == ('data', 'fsdp')
+  assert layout.mesh_axes('length') == ()
+
+
+def test_a_size_that_the_mesh_does_not_divide_is_refused(layout):
+  layout.check_divides('batch', 12, 'The batch')
+  with pytest.raises(
+    ValueError,
+    match=r'The batch is 10, which the 4 devices .*choose a multiple of 4, '
+    r'or change MeshConfig or AxisRules\.batch\.',
+  ):
+    layout.check_divides('batch', 10, 'The batch')
+
+
+def test_every_axis_of_every_parameter_has_a_rule():
+  def check(shape, names):
+    assert len(names) == len(shape.shape)
+    assert None not in names
+    axes.AxisRules().spec(*names)
+
+  jax.tree.map(check, PARAMETERS, EMBEDDER.logical_axes)
+
+
+def test_every_axis_of_every_activation_has_a_rule(layout):
+  tokens = jax.ShapeDtypeStruct((8, 4), jnp.int32)
+  with axes.use(layout):  # an unknown name raises while tracing
+    embeddings = jax.eval_shape(EMBEDDER.apply, PARAMETERS, tokens)
+  assert embeddings.shape == (8, 4)
+
+
+def test_no_matrix_lies_whole_on_every_device(layout):
+  def parts(names):
+    return max(layout.shards(name) for name in names)
+
+  matrices = [
+    names
+    for path, names in jax.tree.leaves_with_path(
+      EMBEDDER.logical_axes, is_leaf=lambda x: isinstance(x, tuple)
+    )
+    if path[-1].key != 'scale'
+  ]
+  assert len(matrices) == 9  # table, projection, q, k, v, out, three of the MLP
+  assert all(parts(names) > 1 for names in matrices)

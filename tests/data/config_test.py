@@ -1,0 +1,70 @@
+import dataclasses
+import re
+
+import pytest
+
+from gemb import prompts
+
+
+def test_a_prompt_is_found_by_its_task(make_config):
+  config = make_config(
+    rates={'a': 1.0, 'b': 2.0},
+    prompts={'a': 'clustering', 'b': ('{text}', 'doc: {text}')},
+  )
+  assert config.prompt('a') == prompts.make_prompt('clustering')
+  assert config.prompt('b') == prompts.Prompt('{text}', 'doc: {text}')
+
+
+def test_a_config_cannot_be_changed(make_config):
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    make_config().batch_size = 9
+
+
+@pytest.mark.parametrize(
+  ('changes', 'message'),
+  [
+    ({'batch_size': 0}, 'batch_size is 0; it must be at least 1'),
+    ({'window': 0}, 'window is 0; it must be at least 1'),
+    ({'hard_negatives': -1}, 'hard_negatives is -1; it must not be negative'),
+    ({'shapes': ()}, 'shapes is (); its last (query, passage) must be the'),
+    ({'shapes': ((16, 8), (8, 16))}, 'must be the longest on both sides'),
+    ({'shapes': ((16, 8), (8, 8))}, 'shapes is ((16, 8), (8, 8)); its last'),
+    ({'shapes': ((8, 2), (8, 8))}, 'shapes has a length of 2; a text takes'),
+    ({'rates': {}}, 'rates is {}; give at least one task'),
+    ({'rates': {'a': 1.0, 'b': 0.0}}, 'each with a rate greater than 0'),
+    ({'rates': {'a': 1.0, 'b': -1.0}}, 'each with a rate greater than 0'),
+    (
+      {'rates': {'a': 1.0, 'b': 1.0}, 'held_out': ('b', 'c')},
+      "Tasks ['b'] are both trained on (DataConfig.rates) and held out",
+    ),
+    (
+      {'rates': {'code': 1.0}, 'prompts': {'cod': 'clustering', 'x': 'any'}},
+      "no prompt for task 'code'; it has some for ['cod', 'x']",
+    ),
+    (
+      {'held_out': ('c',), 'prompts': {'golden_pairs': 'clustering'}},
+      "no prompt for task 'c'",
+    ),
+    (
+      {'prompts': {'golden_pairs': 'clusterin'}},
+      "Unknown task string 'clusterin'; the nearest are ['clustering'",
+    ),
+    (
+      {'prompts': {'golden_pairs': ('{text}', 'no place')}},
+      "The passage template 'no place' must hold {text} once",
+    ),
+  ],
+)
+def test_what_cannot_be_trained_on_is_refused(make_config, changes, message):
+  with pytest.raises(ValueError, match=re.escape(message)):
+    make_config(**changes)
+
+
+def test_the_smallest_config_is_accepted(make_config):
+  config = make_config(batch_size=1, window=1, shapes=((3, 3),))
+  assert config.held_out == ()
+
+
+def test_the_lengths_of_all_shapes_are_ascending(make_config):
+  config = make_config(shapes=((16, 64), (16, 16), (64, 64), (64, 128)))
+  assert config.lengths == (16, 64, 128)

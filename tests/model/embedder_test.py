@@ -1,0 +1,151 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gemb.model.config import EmbedderConfig, EncoderConfig
+from gemb.model.embedder import make_embedder, mean_pool
+from gemb.types import PAD
+
+CONFIG = EmbedderConfig(
+  encoder=EncoderConfig(
+    vocabulary=32,
+    width=16,
+    layers=3,
+    heads=4,
+    kv_heads=2,
+    head_dim=8,
+    mlp_width=32,
+    local_radius=2,
+    global_every=3,
+    dtype='float32',
+  ),
+  embedding_width=8,
+)
+# Texts of 7, 5, 1 and 0 tokens.
+TEXTS = np.array(
+  [
+    [3, 9, 4, 20, 31, 5, 6],
+    [8, 8, 30, 2, 11, 0, 0],
+    [17, 0, 0, 0, 0, 0, 0],
+    [0, 0, 0, 0, 0, 0, 0],
+  ],
+  np.int32,
+)
+
+
+@pytest.fixture(scope='module')
+def params():
+  return jax.jit(make_embedder(CONFIG).init)(jax.random.key(0))
+
+
+@pytest.fixture(scope='module')
+def embed(params):
+  apply = jax.jit(make_embedder(CONFIG).apply)
+  return lambda tokens: np.asarray(apply(params, jnp.asarray(tokens)))
+
+
+@pytest.fixture(scope='module')
+def embeddings(embed):
+  return embed(TEXTS)
+
+
+def test_padding_further_does_not_change_an_embedding(embed, embeddings):
+  padded = embed(np.pad(TEXTS, ((0, 0), (0, 5))))
+  np.testing.assert_allclose(padded, embeddings, atol=1e-6)
+
+
+def test_texts_embed_alike_alone_and_in_company(embed, embeddings):
+  for text, embedding in zip(TEXTS, embeddings, strict=True):
+    others = np.stack([text, *np.full((3, 7), 5, np.int32)])
+    np.testing.assert_allclose(embed(others)[0], embedding, atol=1e-6)
+
+
+def test_permuting_the_batch_permutes_the_embeddings(embed, embeddings):
+  order = [2, 0, 3, 1]
+  np.testing.assert_allclose(embed(TEXTS[order]), embeddings[order], atol=1e-6)
+
+
+@pytest.mark.parametrize('position', range(5))
+def test_every_token_counts(embed, embeddings, position):
+  texts = TEXTS.copy()
+  texts[1, position] = 29
+  difference = np.abs(embed(texts) - embeddings).max(axis=1)
+  assert difference[1] > 1e-3
+  assert difference[[0, 2, 3]].max() <= 1e-6
+
+
+def test_the_order_of_tokens_counts(embed, embeddings):
+  texts = TEXTS.copy()
+  texts[0] = texts[0, ::-1]
+  assert np.abs(embed(texts)[0] - embeddings[0]).max() > 1e-3
+
+
+def test_a_text_without_tokens_is_zero_before_and_after_projection(embeddings):
+  assert not embeddings[3].any()
+  assert embeddings[:3].all()
+
+
+def test_a_text_without_tokens_leaves_gradients_finite_and_zero(params):
+  embedder = make_embedder(CONFIG)
+
+  @jax.jit
+  def gradient(tokens):
+    def loss(params):
+      return jnp.sum((embedder.apply(params, tokens) - 1) ** 2)
+
+    return jax.grad(loss)(params)
+
+  nothing = gradient(jnp.asarray(TEXTS[[3, 3]]))
+  assert all(not leaf.any() for leaf in jax.tree.leaves(nothing))
+  something = gradient(jnp.asarray(TEXTS[[0, 3]]))
+  assert all(jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(something))
+  assert something['encoder']['table'][3].any()
+  assert not something['encoder']['table'][PAD].any()
+
+
+def test_a_bfloat16_encoder_gives_float32_embeddings_near_float32s(
+  params, embeddings
+):
+  encoder = dataclasses.replace(CONFIG.encoder, dtype='bfloat16')
+  config = dataclasses.replace(CONFIG, encoder=encoder)
+  half = jax.jit(make_embedder(config).apply)(params, jnp.asarray(TEXTS))
+  assert half.dtype == jnp.float32
+  difference = np.abs(half - embeddings).max()
+  # bfloat16 has 8 bits: 2^-8 an operation, over some twenty in a row.
+  assert 0 < difference < 20 * 2**-8 * np.abs(embeddings).max()
+
+
+def test_mean_pooling_averages_real_tokens_in_float32():
+  x = jnp.array([[[1.0, 3.0], [2.0, 5.0], [9.0, 9.0]]], jnp.bfloat16)
+  means = mean_pool(x, jnp.array([[True, True, False]]))
+  assert means.dtype == jnp.float32
+  np.testing.assert_array_equal(means, [[1.5, 4.0]])
+
+
+def test_mean_pooling_of_nothing_is_zero():
+  means = mean_pool(jnp.ones((1, 2, 3)), jnp.zeros((1, 2), bool))
+  np.testing.assert_array_equal(means, np.zeros((1, 3)))
+
+
+def test_parameters_are_float32_and_differ_by_key(params):
+  other = jax.jit(make_embedder(CONFIG).init)(jax.random.key(1))
+  assert all(leaf.dtype == jnp.float32 for leaf in jax.tree.leaves(params))
+  assert not np.allclose(
+    params['projection']['kernel'], other['projection']['kernel']
+  )
+
+
+def test_logical_axes_mirror_the_parameters(params):
+  names = make_embedder(CONFIG).logical_axes
+  jax.tree.map(lambda leaf, axes: None, params, names)
+  assert names['encoder']['table'] == ('vocab', 'embed')
+  assert names['projection']['kernel'] == ('embed', 'embedding')
+  assert names['encoder']['blocks']['attention']['out']['kernel'] == (
+    'layers',
+    'heads',
+    'head_dim',
+    'embed',
+  )
