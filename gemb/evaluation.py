@@ -32,15 +32,17 @@ def evaluate(run: Run, workdir: Workdir, *, step: int | None = None) -> Results:
   untrained, _ = load_encoder(run, workdir, step=0)
   tasks = suite.load_tasks(run.evaluation, run.data, in_training=False)
   prefixes = run.loss.prefixes
+  vectors = suite.embed(tasks, encoder.encode)
+  before = suite.embed(tasks, untrained.encode)
   rows = [
-    *_rows('gemb', suite.evaluate(tasks, encoder.encode, prefixes)),
-    *_rows('untrained', suite.evaluate(tasks, untrained.encode, prefixes)),
-    *_rows('bm25', suite.evaluate_bm25(tasks)),
+    *_rows('gemb', suite.rank(tasks, vectors, prefixes)),
+    *_rows('untrained', suite.rank(tasks, before, prefixes)),
+    *_rows('bm25', suite.rank_by_bm25(tasks)),
   ]
   results = Results(
     step=step,
     rows=rows,
-    similarities=suite.similarities(tasks, encoder.encode),
+    similarities=suite.similarities(tasks, vectors),
   )
   files.write_file(workdir.results, json.dumps(results, indent=1))
   report.write_report(

@@ -4,8 +4,10 @@ import contextlib
 import dataclasses
 import json
 import math
+import pathlib
 import subprocess
 import sys
+import tempfile
 from typing import Any
 
 import jax
@@ -44,11 +46,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   # What can be wrong is found before anything is written or computed.
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   _check_sizes(run, layout)
-  about = provenance.about_run()
-  workdir.write_run(config_text, about)
-
-  tokenizer, records = _open_data(run, workdir)
-  workdir.write_tokenizer(tokenizer)
+  tokenizer, records = _open_data(run, config_text)
   loader = Loader(run.data, records, tokenizer, seed=run.seed)
   eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
 
@@ -56,7 +54,8 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   encode.check_vocabulary(embedder, tokenizer)
   schedule = optimizer.make_schedule(run.optimizer, run.steps)
   updates = optimizer.make_optimizer(run.optimizer, schedule)
-  about |= {
+  made_by = provenance.about_run()
+  about = made_by | {
     'config': config_text,
     'model': dataclasses.asdict(run.model),
     'data': loader.identity(),
@@ -76,6 +75,8 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
       )
     else:
       state = init_state(embedder, updates, layout, run.seed)
+    workdir.write_tokenizer(tokenizer)
+    workdir.write_run(config_text, made_by)
     train_step = make_train_step(
       make_loss(embedder, run.loss, run.microbatch), updates, schedule
     )
@@ -97,6 +98,9 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     ):
       if done:
         writer.say(f'Going on from the checkpoint of step {done}.')
+      else:
+        size = sum(x.size for x in jax.tree.leaves(state.params))
+        writer.say(f'{size:,} parameters on {layout.mesh.size} devices.')
       meter = metrics.Meter(run.data.batch_size)
       running = None
       for plan, batch in batches:
@@ -144,16 +148,19 @@ def _check_sizes(run: Run, layout: Layout) -> None:
 
 
 def _open_data(
-  run: Run, workdir: Workdir
+  run: Run, config_text: str
 ) -> tuple[Tokenizer, dict[str, Records]]:
   """Opens tokenizer and records; has them made if they are not there."""
   try:
     return _read_data(run)
-  except FileNotFoundError as missing:
-    print(f'{missing} Doing so now.', flush=True)
+  except FileNotFoundError:
+    print('Some data is not there yet; `gemb cache` makes it now.', flush=True)
   # A process of its own: TensorFlow never enters the trainer's.
-  command = [sys.executable, '-m', 'gemb.main', 'cache']
-  done = subprocess.run([*command, f'--gin_file={workdir.config}'])
+  with tempfile.TemporaryDirectory() as folder:
+    file = pathlib.Path(folder) / 'config.gin'
+    file.write_text(config_text, encoding='utf-8')
+    command = [sys.executable, '-m', 'gemb.main', 'cache']
+    done = subprocess.run([*command, f'--gin_file={file}'])
   if done.returncode:
     raise ValueError(
       'The data could not be made, for the reason that `gemb cache` gives '

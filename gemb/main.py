@@ -80,7 +80,9 @@ def _encode(options: argparse.Namespace) -> None:
     raise ValueError(f'{options.input} has no line; give a text a line.')
   encoder, step = trained.load_encoder(run, found, step=options.step)
   vectors = encoder.encode([dress(text) for text in texts])
-  vectors = truncate(vectors, options.prefix or run.model.embedding_width)
+  width = run.model.embedding_width
+  prefix = width if options.prefix is None else options.prefix
+  vectors = truncate(vectors, prefix)
   with files.write_path(options.output) as path, path.open('wb') as file:
     np.save(file, vectors)
   print(

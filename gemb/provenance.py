@@ -28,8 +28,9 @@ def about_run() -> dict[str, str | int | dict[str, str]]:
   No names of users or hosts: a model is passed on.
   """
   devices = jax.devices()
+  command = shlex.join(['gemb', *sys.argv[1:]])
   return {
-    'command': shlex.join(['gemb', *sys.argv[1:]]),
+    'command': command.replace(f'{pathlib.Path.home()}/', '~/'),
     'commit': _commit(),
     'python': platform.python_version(),
     'versions': {name: importlib.metadata.version(name) for name in _PACKAGES},

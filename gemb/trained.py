@@ -27,7 +27,8 @@ def load_encoder(
     The encoder, and its checkpoint's step.
 
   Raises:
-    ValueError: if there is no such checkpoint, or it has another architecture.
+    ValueError: if there is no such checkpoint, or it has another architecture
+      or tokenizer.
   """
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   embedder = make_embedder(run.model)
@@ -36,18 +37,26 @@ def load_encoder(
       raise ValueError(
         f'{workdir.root} has no checkpoint yet; run `gemb train` first.'
       )
-    step = checkpoints.steps()[-1] if step is None else step
+    last = checkpoints.steps()[-1]
+    step = last if step is None else step
+    was = checkpoints.about(step or last)
+    model = dataclasses.asdict(run.model)
+    check_same(was['model'], model, 'architecture (Run.model)')
+    tokenizer = Tokenizer(workdir.tokenizer)
+    check_same(
+      {'sha256': was['data']['tokenizer']},
+      {'sha256': tokenizer.sha256},
+      f'tokenizer than {tokenizer.path}',
+    )
     if step == 0:
       params = init_params(embedder, layout, run.seed)
     else:
-      was = checkpoints.about(step)['model']
-      check_same(was, dataclasses.asdict(run.model), 'architecture (Run.model)')
       like = abstract_params(embedder, layout)
       params = checkpoints.restore_params(step, like)
   encoder = encode.make_encoder(
     embedder,
     params,
-    Tokenizer(workdir.tokenizer),
+    tokenizer,
     layout,
     lengths=run.data.lengths,
     rows=run.microbatch,

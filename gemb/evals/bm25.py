@@ -6,6 +6,7 @@ a docstring's "read the csv file" meets `readCsv_file`. No stemming and no
 stopwords, since the texts are in dozens of languages.
 """
 
+import logging
 import re
 from collections.abc import Callable, Sequence
 
@@ -74,6 +75,8 @@ def _make_scorer(passages: Sequence[str]) -> Callable[[str], np.ndarray]:
   # of this file it would do so before a run has joined its other hosts.
   import bm25s
 
+  # It reports each index at level DEBUG, and sets that level itself.
+  logging.getLogger('bm25s').setLevel(logging.WARNING)
   tokens = [tokenize(passage) for passage in passages]
   nothing = np.zeros(len(passages), np.float32)
   if not any(tokens):

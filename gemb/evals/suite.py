@@ -15,7 +15,8 @@ from gemb.evals.results import HEADLINE, ResultRow, Similarities
 BITEXT: Literal['bitext'] = 'bitext'
 # From texts as they were dressed to one embedding a row.
 Encode = Callable[[Sequence[str]], np.ndarray]
-Ranker = Callable[['SearchSet'], np.ndarray]
+# The queries' and the passages' embeddings, by task and set.
+Vectors = dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]
 
 _EDGES = np.linspace(-1, 1, 81)
 
@@ -96,15 +97,16 @@ def load_tasks(
   return tasks
 
 
-def evaluate(
-  tasks: Iterable[EvalTask], encode: Encode, prefixes: Sequence[int]
-) -> Iterator[tuple[EvalTask, int, dict[str, np.ndarray]]]:
-  """Yields the ranks of every task at every prefix, by set.
+def embed(tasks: Iterable[EvalTask], encode: Encode) -> Vectors:
+  """Returns the embeddings of each task's sets; each text is embedded once."""
+  return {task.name: _embed(task, encode) for task in tasks}
 
-  Texts of all sets of a task are embedded in one go, each once.
-  """
+
+def rank(
+  tasks: Iterable[EvalTask], vectors: Vectors, prefixes: Sequence[int]
+) -> Iterator[tuple[EvalTask, int, dict[str, np.ndarray]]]:
+  """Yields the ranks of every task at every prefix, by set."""
   for task in tasks:
-    vectors = _embed(task, encode)
     for prefix in prefixes:
       yield (
         task,
@@ -115,12 +117,12 @@ def evaluate(
             retrieval.truncate(passages, prefix),
             task.sets[name].positive,
           )
-          for name, (queries, passages) in vectors.items()
+          for name, (queries, passages) in vectors[task.name].items()
         },
       )
 
 
-def evaluate_bm25(
+def rank_by_bm25(
   tasks: Iterable[EvalTask],
 ) -> Iterator[tuple[EvalTask, None, dict[str, np.ndarray]]]:
   """Yields BM25's ranks of every task, by set, on the texts as written."""
@@ -161,11 +163,12 @@ def make_row(
 
 
 def scores(
-  tasks: Iterable[EvalTask], encode: Encode, prefixes: Sequence[int]
+  tasks: Sequence[EvalTask], encode: Encode, prefixes: Sequence[int]
 ) -> dict[str, float]:
   """Returns {'task/metric@prefix': value}, one metric a task."""
   found = {}
-  for task, prefix, ranks in evaluate(tasks, encode, prefixes):
+  vectors = embed(tasks, encode)
+  for task, prefix, ranks in rank(tasks, vectors, prefixes):
     metric = HEADLINE[task.kind]
     row = make_row('gemb', task, prefix, ranks)
     found[_score_name(task.name, task.kind, prefix)] = row['metrics'][metric]
@@ -184,14 +187,14 @@ def score_names(config: EvalConfig, prefixes: Sequence[int]) -> list[str]:
 
 
 def similarities(
-  tasks: Iterable[EvalTask], encode: Encode
+  tasks: Iterable[EvalTask], vectors: Vectors
 ) -> dict[str, Similarities]:
   """Returns histograms of the cosines of positives, and of other passages."""
   found = {}
   for task in tasks:
     positive = np.zeros(len(_EDGES) - 1, np.int64)
     negative = positive.copy()
-    for name, (queries, passages) in _embed(task, encode).items():
+    for name, (queries, passages) in vectors[task.name].items():
       scores_QN = _units(queries) @ _units(passages).T
       right = task.sets[name].positive[:, None]
       of_positive = np.take_along_axis(scores_QN, right, axis=1)

@@ -26,6 +26,10 @@ class EncoderConfig:
     global_rope_theta: base of the rotary embedding on global layers.
     query_scale: queries are multiplied by query_scale ** -0.5; None: head_dim.
     norm_epsilon: added to the mean square in RMSNorm.
+    branch_gain: what attention and feed-forward are multiplied by when they
+      join the residual stream, before training (Gemma: 1). A small one starts
+      near the mean of the word vectors, from which a model without pretrained
+      weights learns faster; as LayerScale (arXiv:2103.17239).
     dtype: of activations and matrix products; parameters are float32.
   """
 
@@ -42,6 +46,7 @@ class EncoderConfig:
   global_rope_theta: float = 1e6
   query_scale: float | None = None
   norm_epsilon: float = 1e-6
+  branch_gain: float = 1.0
   dtype: Literal['bfloat16', 'float32'] = 'bfloat16'
 
   def __post_init__(self):

@@ -26,18 +26,19 @@ class Block(nn.Module):
     """Returns the next residual stream; `kind` is the layer's radius, theta."""
     radius, theta = kind
 
-    def norm(name: str, x: Array) -> Array:
-      return layers.RMSNorm(self.config.norm_epsilon, name=name)(x)
+    def norm(name: str, x: Array, gain: float = 1.0) -> Array:
+      epsilon = self.config.norm_epsilon
+      return layers.RMSNorm(epsilon, gain=gain, name=name)(x)
 
     visible_BLL = attention.visible(positions_BL, real_BL, radius)
     y_BLD = attention.Attention(self.config, name='attention')(
       norm('pre_attention', x_BLD), positions_BL, visible_BLL, theta
     )
-    x_BLD += norm('post_attention', y_BLD)
+    x_BLD += norm('post_attention', y_BLD, self.config.branch_gain)
     y_BLD = layers.GatedMLP(self.config.mlp_width, name='mlp')(
       norm('pre_mlp', x_BLD)
     )
-    x_BLD += norm('post_mlp', y_BLD)
+    x_BLD += norm('post_mlp', y_BLD, self.config.branch_gain)
     return axes.constrain(x_BLD, 'batch', 'length', 'act_embed'), None
 
 

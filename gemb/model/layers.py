@@ -32,13 +32,13 @@ class RMSNorm(nn.Module):
 
   epsilon: float
   axis: str = 'embed_norm'
+  gain: float = 1.0  # 1 + scale at the start
 
   @nn.compact
   def __call__(self, x: Float[Array, '*b D']) -> Float[Array, '*b D']:
     """Normalises the last axis."""
-    scale_D = parameter(
-      self, 'scale', nn.initializers.zeros, x.shape[-1:], (self.axis,)
-    )
+    init = nn.initializers.constant(self.gain - 1)
+    scale_D = parameter(self, 'scale', init, x.shape[-1:], (self.axis,))
     y = x.astype(jnp.float32)
     y = y * jax.lax.rsqrt(
       jnp.mean(jnp.square(y), axis=-1, keepdims=True) + self.epsilon

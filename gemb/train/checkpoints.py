@@ -1,8 +1,10 @@
 """Checkpoints: state, what it was made by, and the scores, kept by orbax."""
 
 import dataclasses
+import math
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -47,11 +49,15 @@ class Checkpoints:
     """Opens the folder, which is made when the first checkpoint is written."""
     self.folder = pathlib.Path(folder).absolute()
     metric = config.best_metric
+
+    def quality(scores: Mapping[str, int | float]) -> float:
+      return scores.get(metric, -math.inf)  # not every checkpoint is evaluated
+
     keep: list[Any] = [preservation_policy.LatestN(config.keep_latest)]
     if metric and config.keep_best:
       keep.append(
         preservation_policy.BestN(
-          get_metric_fn=lambda scores: scores[metric],
+          get_metric_fn=quality,
           n=config.keep_best,
           keep_checkpoints_without_metrics=False,
         )
@@ -63,7 +69,7 @@ class Checkpoints:
         preservation_policy=preservation_policy.AnyPreservationPolicy(keep),
         # Without it orbax keeps scores in memory only, and after a restart
         # "best" would mean the best since then.
-        best_fn=(lambda scores: scores[metric]) if metric else None,
+        best_fn=quality if metric else None,
         cleanup_tmp_directories=True,
       ),
     )
@@ -98,7 +104,8 @@ class Checkpoints:
       args=ocp.args.Composite(
         state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
       ),
-      metrics=scores,
+      # Without any, orbax warns that it cannot tell which is best.
+      metrics=scores or {},
       force=True,
     )
 

@@ -118,7 +118,7 @@ class Meter:
     self._steps: list[Values] = []
 
 
-def read_metrics(folder: str | os.PathLike) -> list[dict[str, float]]:
+def read_metrics(folder: str | os.PathLike) -> list[dict[str, int | float]]:
   """Returns the lines of a work folder's metrics.jsonl; none if it is new.
 
   A line that was cut off when the run was killed is left out.
