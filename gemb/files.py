@@ -8,12 +8,13 @@ import shutil
 from collections.abc import Iterator
 
 
-def write_file(path: str | os.PathLike, content: str | bytes) -> None:
-  """Writes a whole file, or leaves what was there; makes its folder."""
+def write_file(path: str | os.PathLike, content: str | bytes) -> pathlib.Path:
+  """Writes a whole file, or leaves what was there; returns its path."""
   with write_path(path) as temporary:
     temporary.write_bytes(
       content.encode() if isinstance(content, str) else content
     )
+  return pathlib.Path(path)
 
 
 @contextlib.contextmanager

@@ -63,7 +63,9 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
 
   with (
     axes.use(layout),
-    Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints,
+    Checkpoints(
+      workdir.checkpoints, run.checkpoints, clean=True
+    ) as checkpoints,
   ):
     done = max(checkpoints.steps(), default=0)
     if done:

@@ -57,11 +57,16 @@ def _cache(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
   from gemb import config, evaluation, workdir
+  from gemb.evals import report
   from gemb.evals.results import markdown_table
+  from gemb.train.metrics import read_metrics
 
   found = workdir.find_workdir(options.workdir)
   run, _ = config.load([str(found.config)], options.gin)
   results = evaluation.evaluate(run, found, step=options.step)
+  if options.plots:
+    metrics = read_metrics(found.root)
+    report.save_plots(options.plots, results=results, metrics=metrics)
   print(f'\n{markdown_table(results)}\nReport: {found.report}')
 
 
@@ -115,7 +120,9 @@ def _is_binding(argument: str) -> bool:
 
 def _parser() -> argparse.ArgumentParser:
   parser = _Parser(
-    prog='gemb', description='Train text embedding models, and use them.'
+    prog='gemb',
+    description='Train text embedding models, and use them.',
+    epilog=f'example: gemb train --gin_file={_EXAMPLE} --workdir=runs/try',
   )
   commands = parser.add_subparsers(required=True, metavar='COMMAND')
   _add(
@@ -145,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     workdir=True,
   )
   _add_step(command)
+  command.add_argument(
+    '--plots', metavar='DIR', help='write the plots of the report there too'
+  )
   command = _add(
     commands,
     _encode,

@@ -1,7 +1,9 @@
-"""Eight simulated devices and strict numerics for every test."""
+"""Eight simulated devices, strict numerics, and one small run for all tests."""
 
 import os
 import pathlib
+import subprocess
+import sys
 
 # Read when JAX first looks for devices. The last two only save compile time (a
 # train step: 2 s instead of 10 s), which is most of the suite's time.
@@ -16,11 +18,80 @@ os.environ['XLA_FLAGS'] = ' '.join(
 os.environ.setdefault('JAX_PLATFORMS', 'cpu')
 
 import jax
+import pytest
 
-_CACHE = pathlib.Path(__file__).parents[1] / '.cache' / 'jax'
+TESTS = pathlib.Path(__file__).parent
+_CACHE = TESTS.parent / '.cache' / 'jax'
+_OPTIONS = {
+  'jax_numpy_rank_promotion': 'raise',
+  'jax_default_matmul_precision': 'highest',
+  'jax_compilation_cache_dir': str(_CACHE),
+  'jax_persistent_cache_min_compile_time_secs': 0,
+  'jax_persistent_cache_min_entry_size_bytes': -1,
+}
 
-jax.config.update('jax_numpy_rank_promotion', 'raise')
-jax.config.update('jax_default_matmul_precision', 'highest')
-jax.config.update('jax_compilation_cache_dir', str(_CACHE))
-jax.config.update('jax_persistent_cache_min_compile_time_secs', 0)
-jax.config.update('jax_persistent_cache_min_entry_size_bytes', -1)
+for _name, _value in _OPTIONS.items():
+  jax.config.update(_name, _value)
+
+
+@pytest.fixture(scope='session')
+def tiny_gin():
+  """Returns the gin file of a run of ten steps, as a command line names it."""
+  return str(TESTS / 'golden' / 'tiny.gin')
+
+
+@pytest.fixture(scope='session')
+def golden_model():
+  """Returns the path of the golden tokenizer: 4,096 pieces."""
+  return TESTS / 'golden' / 'tokenizer.model'
+
+
+@pytest.fixture(scope='session')
+def start():
+  """Starts Python with arguments in a process that computes as this one.
+
+  What it says can be read; `devices` are its simulated ones.
+  """
+  options = {name.upper(): str(value) for name, value in _OPTIONS.items()}
+
+  def start_python(*arguments, devices=8):
+    count = f'--xla_force_host_platform_device_count={devices}'
+    return subprocess.Popen(
+      [sys.executable, *map(str, arguments)],
+      env=os.environ
+      | options
+      | {'XLA_FLAGS': f'{os.environ["XLA_FLAGS"]} {count}'},
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+
+  return start_python
+
+
+@pytest.fixture(scope='session')
+def tiny_folder(tmp_path_factory, tiny_gin):
+  """Trains tiny.gin once; returns its folder, with data/ and run/ in it.
+
+  Through the command line on an empty data folder, so that the run has the
+  tokenizer and the caches made.
+  """
+  from gemb import main
+
+  folder = tmp_path_factory.mktemp('tiny')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('GEMB_DATA', str(folder / 'data'))
+    patch.setenv('PYTHONPATH', str(TESTS))
+    arguments = [f'--gin_file={tiny_gin}', f'--workdir={folder / "run"}']
+    status = main.main(['train', *arguments])
+  if status:
+    pytest.fail(f'gemb train {" ".join(arguments)} exited with {status}')
+  return folder
+
+
+@pytest.fixture
+def tiny_run(tiny_folder, monkeypatch):
+  """Returns the finished run's folder, to read; its data are found."""
+  monkeypatch.setenv('GEMB_DATA', str(tiny_folder / 'data'))
+  monkeypatch.setenv('PYTHONPATH', str(TESTS))
+  return tiny_folder / 'run'

@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from gemb import files
 from gemb.evals import (
   plot_results,
   plot_style,
@@ -74,7 +75,7 @@ def write_report(
     ],
     config_text=config_text,
   )
-  return _write(Path(path), page)
+  return files.write_file(path, page)
 
 
 def save_plots(
@@ -97,7 +98,7 @@ def save_plots(
     ValueError: if a task of the results is of unknown kind.
   """
   return [
-    _write(Path(folder) / f'{plot.name}.svg', plot.svg + '\n')
+    files.write_file(Path(folder) / f'{plot.name}.svg', plot.svg + '\n')
     for plot in _make_plots(results, metrics)
   ]
 
@@ -154,14 +155,3 @@ def _template() -> jinja2.Template:
     lstrip_blocks=True,
   )
   return environment.get_template('report.html')
-
-
-def _write(path: Path, text: str) -> Path:
-  path.parent.mkdir(parents=True, exist_ok=True)
-  partial = path.with_name(f'.{path.name}.{os.getpid()}.partial')
-  try:
-    partial.write_text(text, encoding='utf-8')
-    os.replace(partial, path)
-  finally:
-    partial.unlink(missing_ok=True)
-  return path

@@ -45,8 +45,21 @@ class CheckpointConfig:
 class Checkpoints:
   """The checkpoints of one work folder; writes happen in the background."""
 
-  def __init__(self, folder: str | os.PathLike, config: CheckpointConfig):
-    """Opens the folder, which is made when the first checkpoint is written."""
+  def __init__(
+    self,
+    folder: str | os.PathLike,
+    config: CheckpointConfig,
+    *,
+    clean: bool = False,
+  ):
+    """Opens the folder, which is made when the first checkpoint is written.
+
+    Args:
+      folder: of the checkpoints.
+      config: when they are written, and which are kept.
+      clean: remove what a killed run was writing. Only for the one process
+        that writes: it would take a running one's away from it.
+    """
     self.folder = pathlib.Path(folder).absolute()
     metric = config.best_metric
 
@@ -70,7 +83,8 @@ class Checkpoints:
         # Without it orbax keeps scores in memory only, and after a restart
         # "best" would mean the best since then.
         best_fn=quality if metric else None,
-        cleanup_tmp_directories=True,
+        cleanup_tmp_directories=clean,
+        create=False,
       ),
     )
 
@@ -99,6 +113,7 @@ class Checkpoints:
       about: anything that JSON holds.
       scores: of an evaluation of this state, if there was one.
     """
+    self.folder.mkdir(parents=True, exist_ok=True)
     self._manager.save(
       int(state.step),
       args=ocp.args.Composite(

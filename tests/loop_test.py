@@ -1,0 +1,319 @@
+"""Whole runs of ten steps on the golden pairs, through the command line."""
+
+import json
+import math
+import re
+import shutil
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from gemb import config, loop, main, trained
+from gemb.train import step as step_lib
+from gemb.train.checkpoints import Checkpoints
+from gemb.train.metrics import read_metrics
+from gemb.workdir import Workdir, find_workdir
+
+# What depends on the clock.
+SPEEDS = {'pairs_per_second', 'tokens_per_second'}
+
+# Ends itself as `kill -9` does once a checkpoint is on disk: at step 7, or when
+# the next checkpoint is on its way to the disk.
+KILLED = """
+import os, pathlib, signal, sys, time
+from gemb import main
+from gemb.train import checkpoints, metrics
+
+moment, gin_file, workdir = sys.argv[1:]
+
+def die():
+  while not (pathlib.Path(workdir) / 'checkpoints' / '4').is_dir():
+    time.sleep(0.01)
+  os.kill(os.getpid(), signal.SIGKILL)
+
+write, save = metrics.MetricWriter.write, checkpoints.Checkpoints.save
+
+def write_and_die(writer, step, values):
+  write(writer, step, values)
+  if moment == 'between' and step == 7:
+    die()
+
+def save_and_die(manager, state, about, scores=None):
+  save(manager, state, about, scores)
+  if moment == 'during' and int(state.step) == 8:
+    die()
+
+metrics.MetricWriter.write = write_and_die
+checkpoints.Checkpoints.save = save_and_die
+sys.exit(main.main(['train', f'--gin_file={gin_file}', f'--workdir={workdir}']))
+"""
+
+# Trains in each of the work folders, then tells what it imported to do so.
+TRAINED = """
+import sys
+from gemb import evaluation, main
+
+gin_file, *workdirs = sys.argv[1:]
+for workdir in workdirs:
+  if main.main(['train', f'--gin_file={gin_file}', f'--workdir={workdir}']):
+    sys.exit(f'training in {workdir} failed')
+print('imported', *sorted({name.partition('.')[0] for name in sys.modules}))
+"""
+
+
+@pytest.fixture
+def train(tiny_run, tiny_gin):
+  """Trains tiny.gin in a folder; returns the exit status."""
+
+  def start_training(folder, *bindings):
+    given = [f'--gin.{binding}' for binding in bindings]
+    return main.main(
+      ['train', f'--gin_file={tiny_gin}', f'--workdir={folder}', *given]
+    )
+
+  return start_training
+
+
+@pytest.fixture
+def copy(tiny_run, tmp_path):
+  """Copies the finished run, as it was after one of its checkpoints."""
+
+  def copy_until(step, name='run'):
+    folder = tmp_path / name
+    shutil.copytree(tiny_run, folder)
+    for checkpoint in (folder / 'checkpoints').iterdir():
+      if int(checkpoint.name) > step:
+        shutil.rmtree(checkpoint)
+    return folder
+
+  return copy_until
+
+
+def numbers(folder):
+  """Returns the lines of a run's metrics without its speed."""
+  return [
+    {name: value for name, value in line.items() if name not in SPEEDS}
+    for line in read_metrics(folder)
+  ]
+
+
+def losses(folder):
+  return {x['step']: x['loss'] for x in read_metrics(folder) if 'loss' in x}
+
+
+def parameters(folder):
+  run, _ = config.load([str(folder / 'config.gin')])
+  encoder, step = trained.load_encoder(run, find_workdir(folder))
+  return step, jax.tree.map(np.asarray, encoder.params)
+
+
+def assert_same_result(folder, other):
+  assert numbers(folder) == numbers(other)
+  (step, params), (other_step, other_params) = map(parameters, (folder, other))
+  assert step == other_step == 10
+  jax.tree.map(np.testing.assert_array_equal, params, other_params)
+
+
+def test_ten_steps_lower_the_loss_and_leave_a_whole_work_folder(tiny_run):
+  found = losses(tiny_run)
+  assert list(found) == list(range(1, 11))
+  assert np.mean([found[9], found[10]]) < 0.8 * np.mean([found[1], found[2]])
+  assert {path.name for path in tiny_run.iterdir()} == {
+    'config.gin',
+    'about.json',
+    'tokenizer.model',
+    'checkpoints',
+    'metrics.jsonl',
+    'tensorboard',
+  }
+  assert list((tiny_run / 'tensorboard').glob('events.*'))
+
+
+def test_a_line_of_metrics_holds_all_that_one_watches(tiny_run):
+  line = read_metrics(tiny_run)[0]
+  assert line.keys() == {
+    *('step', 'loss', 'loss/4', 'loss/8', 'loss/16', 'accuracy'),
+    *('gradient_norm', 'learning_rate', 'padding', *SPEEDS),
+  }
+  assert 0 < line['padding'] < 1
+  assert line['loss'] == pytest.approx(
+    line['loss/4'] + line['loss/8'] + line['loss/16'], rel=1e-6
+  )
+
+
+def test_evaluations_are_written_every_so_many_steps_and_at_the_end(tiny_run):
+  scored = [x for x in read_metrics(tiny_run) if 'eval/bitext/accuracy@16' in x]
+  assert [line['step'] for line in scored] == [4, 8, 10]
+  assert scored[0].keys() == {'step'} | {
+    f'eval/{task}@{prefix}'
+    for task in ('bitext/accuracy', 'golden_held_out/ndcg@10')
+    for prefix in (4, 8, 16)
+  }
+
+
+def test_the_operative_config_repeats_the_run(tiny_run, tiny_gin):
+  saved, text = config.load([str(tiny_run / 'config.gin')])
+  asked, _ = config.load([tiny_gin])
+  assert saved == asked
+  assert text == (tiny_run / 'config.gin').read_text()
+
+
+def test_the_last_checkpoint_carries_config_versions_and_data(tiny_run):
+  run, text = config.load([str(tiny_run / 'config.gin')])
+  with Checkpoints(tiny_run / 'checkpoints', run.checkpoints) as checkpoints:
+    about = checkpoints.about(10)
+  assert about['config'] == text
+  assert about['versions']['jax'] == jax.__version__
+  assert about['model']['encoder']['vocabulary'] == 600
+  assert about['data']['tasks']['golden_pairs']['rate'] == 1.0
+  saved = json.loads((tiny_run / 'about.json').read_text())
+  assert {key: about[key] for key in saved} == saved
+
+
+def test_the_last_checkpoint_carries_its_scores(tiny_run):
+  (file,) = (tiny_run / 'checkpoints' / '10' / 'metrics').glob('metrics')
+  scores = json.loads(file.read_text())
+  line = numbers(tiny_run)[-1]
+  assert {f'eval/{name}': score for name, score in scores.items()} == {
+    name: value for name, value in line.items() if name != 'step'
+  }
+
+
+def test_a_finished_run_does_nothing_when_it_is_started_again(train, copy):
+  folder = copy(10)
+  before = {
+    path: path.read_bytes()
+    for path in folder.rglob('*')
+    if path.is_file() and 'tensorboard' not in path.parts
+  }
+  assert train(folder) == 0
+  assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_killed_twice_goes_on_to_the_result_of_an_unbroken_one(
+  tiny_run, tiny_gin, train, start, tmp_path, capsys
+):
+  folder = tmp_path / 'killed'
+  for moment, last in (('between', 7), ('during', 8)):
+    process = start('-c', KILLED, moment, tiny_gin, folder)
+    output, error = process.communicate()
+    assert process.returncode == -signal.SIGKILL, error
+    assert max(losses(folder)) == last
+  assert 'Going on from the checkpoint of step 4.' in output
+  assert train(folder) == 0
+  # Whether step 8 was already on disk is chance.
+  said = capsys.readouterr().out
+  assert re.search('Going on from the checkpoint of step [48]', said)
+  assert_same_result(folder, tiny_run)
+
+
+@pytest.fixture(scope='module')
+def one_device(tiny_folder, tiny_gin, start, tmp_path_factory):
+  """Runs on one device: the whole, and from the eighth step on."""
+  folders = tmp_path_factory.mktemp('one_device')
+  shutil.copytree(tiny_folder / 'run', folders / 'resumed')
+  shutil.rmtree(folders / 'resumed' / 'checkpoints' / '10')
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('GEMB_DATA', str(tiny_folder / 'data'))
+    process = start(
+      *('-c', TRAINED, tiny_gin, folders / 'whole', folders / 'resumed'),
+      devices=1,
+    )
+    output, error = process.communicate()
+  if process.returncode:
+    pytest.fail(error)
+  return folders, output
+
+
+def test_one_device_and_eight_train_alike(one_device, tiny_run):
+  folders, _ = one_device
+  eight, one = losses(tiny_run), losses(folders / 'whole')
+  about = json.loads((folders / 'whole' / 'about.json').read_text())
+  assert about['devices'] == 1
+  assert list(one) == list(eight)
+  np.testing.assert_allclose(
+    list(one.values()), list(eight.values()), rtol=1e-5
+  )
+
+
+def test_a_run_of_eight_devices_goes_on_on_one(one_device, tiny_run):
+  folders, output = one_device
+  assert 'Going on from the checkpoint of step 8' in output
+  eight, one = losses(tiny_run), losses(folders / 'resumed')
+  np.testing.assert_allclose(
+    list(one.values()), list(eight.values()), rtol=1e-5
+  )
+
+
+def test_the_trainer_imports_neither_tensorflow_nor_seqio(one_device):
+  _, output = one_device
+  imported = set(output.splitlines()[-1].split())
+  assert {'imported', 'jax', 'gemb', 'orbax'} <= imported
+  assert imported.isdisjoint(
+    {'tensorflow', 'seqio', 'tensorflow_datasets', 'tensorflow_text'}
+  )
+
+
+@pytest.fixture
+def loader(tiny_run, tiny_gin):
+  run, _ = config.load([tiny_gin])
+  tokenizer, records = loop._read_data(run)
+  return loop.Loader(run.data, records, tokenizer, seed=run.seed)
+
+
+def test_a_loss_that_is_not_finite_stops_names_and_keeps(
+  tiny_run, loader, train, tmp_path, capsys, monkeypatch
+):
+  earlier = {r.name for step in range(6) for r in loader.examples(step)}
+  new = [r for r in loader.examples(6) if r.name not in earlier]
+  poison = np.array([new[0].query_id], '<u8').view('<u4')
+
+  def poisoned(*arguments):
+    loss = step_lib.make_loss(*arguments)
+
+    def spoilt(params, batch):
+      value, metrics = loss(params, batch)
+      bad_B = (batch.query_id == poison[None]).all(axis=1)
+      nan_B = jax.numpy.where(bad_B, math.nan, metrics['example_loss'])
+      value = jax.numpy.where(bad_B.any(), math.nan, value)
+      return value, metrics | {'example_loss': nan_B}
+
+    return spoilt
+
+  folder = tmp_path / 'run'
+  with monkeypatch.context() as patch:
+    patch.setattr(loop, 'make_loss', poisoned)
+    assert train(folder) == 1
+  message = capsys.readouterr().err
+  assert message.startswith('gemb: Step 7: loss is nan')
+  assert f"1 examples of 'golden_pairs': {new[0].name} (" in message
+  assert message.count('\n') == 1
+  report = json.loads((folder / 'not_finite_7.json').read_text())
+  assert report == {
+    'step': 7,
+    'task': 'golden_pairs',
+    'examples': [new[0].name],
+  }
+  # The checkpoint of step 4 is good: without the poison it goes on from there.
+  assert [path.name for path in (folder / 'checkpoints').iterdir()] == ['4']
+  assert train(folder) == 0
+  assert_same_result(folder, tiny_run)
+
+
+def test_a_gradient_that_is_not_finite_names_all_examples(loader, tmp_path):
+  values = {
+    'loss': 1.0,
+    'gradient_norm': math.inf,
+    'example_loss': np.zeros(32, np.float32),
+  }
+  names = [record.name for record in loader.examples(2)]
+  with pytest.raises(
+    FloatingPointError,
+    match='Step 3: loss is 1.0, gradient norm inf, on 32 examples of '
+    rf"'golden_pairs': {', '.join(names[:5])}, ... \(all are in .*",
+  ):
+    loop._check_finite(loader.plan(2), values, loader, Workdir(tmp_path))
+  report = json.loads((tmp_path / 'not_finite_3.json').read_text())
+  assert report['examples'] == names

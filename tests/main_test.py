@@ -1,0 +1,479 @@
+"""The command line: help, evaluate, encode, and all that it refuses."""
+
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from gemb import config, main, prompts, trained
+from gemb.evals.retrieval import truncate
+from gemb.workdir import find_workdir
+
+TEXTS = ['Der Tisch ist neu.', 'sort a list', 'Der Tisch ist neu.', '']
+
+# Says on its last line which of the slow imports a command brought.
+HELP = """
+import sys
+from gemb import main
+try:
+  main.main(sys.argv[1:])
+except SystemExit as stop:
+  slow = {'jax', 'flax', 'numpy', 'tensorflow', 'seqio'} & set(sys.modules)
+  print(stop.code, *slow)
+"""
+
+
+@pytest.fixture
+def run_folder(tiny_run, tmp_path):
+  """Copies the finished run, so that it can be spoilt."""
+  return shutil.copytree(tiny_run, tmp_path / 'run')
+
+
+@pytest.fixture
+def data_copy(tiny_run, tiny_folder, tmp_path, monkeypatch):
+  """Copies the data folder, so that it can be spoilt."""
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
+  return shutil.copytree(tiny_folder / 'data', tmp_path / 'data')
+
+
+def content(folder):
+  return {
+    path.relative_to(folder): path.read_bytes() if path.is_file() else None
+    for path in folder.rglob('*')
+  }
+
+
+@pytest.fixture
+def refused(tmp_path, capsys):
+  """Runs a command that must fail; returns its one line of complaint."""
+
+  def run(*arguments, status=2):
+    before = content(tmp_path)
+    capsys.readouterr()
+    assert main.main([str(argument) for argument in arguments]) == status
+    error = capsys.readouterr().err
+    assert error.startswith('gemb: ')
+    assert error.index('\n') == len(error) - 1, error
+    assert content(tmp_path) == before
+    return error
+
+  return run
+
+
+@pytest.fixture
+def train_refused(refused, tiny_run, tiny_gin):
+  """The same for `gemb train` of tiny.gin with bindings."""
+
+  def run(workdir, *bindings):
+    given = [f'--gin.{binding}' for binding in bindings]
+    return refused(
+      'train', f'--gin_file={tiny_gin}', f'--workdir={workdir}', *given
+    )
+
+  return run
+
+
+@pytest.mark.parametrize(
+  'command', [[], ['train'], ['cache'], ['evaluate'], ['encode']]
+)
+def test_help_comes_at_once_and_shows_an_example(command):
+  done = subprocess.run(
+    [sys.executable, '-c', HELP, *command, '--help'],
+    capture_output=True,
+    text=True,
+    check=True,
+  )
+  *text, imported = done.stdout.splitlines()
+  assert imported == '0'  # the exit status; and no slow import
+  text = ' '.join(' '.join(text).split())
+  if command:
+    assert f'example: gemb {command[0]} --' in text
+  else:
+    assert all(name in text for name in ('cache', 'evaluate', 'encode'))
+    assert 'example: gemb train --gin_file=' in text
+
+
+@pytest.mark.parametrize('command', [[], ['trian'], ['train']])
+def test_a_command_line_that_is_none_is_refused(command, capsys):
+  with pytest.raises(SystemExit) as stopped:
+    main.main(command)
+  assert stopped.value.code == 2
+  assert 'gemb' in capsys.readouterr().err
+
+
+def test_the_exit_status_is_that_of_the_process():
+  done = subprocess.run(
+    [sys.executable, '-m', 'gemb.main', 'cache', '--gin_file=nowhere.gin'],
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 2
+  assert done.stderr.startswith('gemb: ') and done.stderr.count('\n') == 1
+
+
+@pytest.fixture(scope='module')
+def evaluated(tiny_folder, tmp_path_factory):
+  """The folder of a run that was evaluated, without its data modules."""
+  folder = tmp_path_factory.mktemp('evaluated') / 'run'
+  shutil.copytree(tiny_folder / 'run', folder)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('GEMB_DATA', str(tiny_folder / 'data'))
+    status = main.main(['evaluate', f'--workdir={folder}'])
+  if status:
+    pytest.fail(f'gemb evaluate exited with {status}')
+  return folder
+
+
+def test_evaluate_sets_gemb_beside_two_baselines_at_every_prefix(evaluated):
+  results = json.loads((evaluated / 'results.json').read_text())
+  assert results['step'] == 10
+  assert [
+    (row['system'], row['task'], row['prefix']) for row in results['rows']
+  ] == [
+    (system, task, prefix)
+    for system, prefixes in (
+      ('gemb', (4, 8, 16)),
+      ('untrained', (4, 8, 16)),
+      ('bm25', (None,)),
+    )
+    for task in ('bitext', 'golden_held_out')
+    for prefix in prefixes
+  ]
+  for row in results['rows']:
+    assert all(0 <= value <= 1 for value in row['metrics'].values())
+  assert results['similarities'].keys() == {'bitext', 'golden_held_out'}
+
+
+def test_evaluate_gives_the_trained_model_what_training_saw(evaluated):
+  results = json.loads((evaluated / 'results.json').read_text())
+  last = json.loads((evaluated / 'metrics.jsonl').read_text().splitlines()[-1])
+  found = {
+    row['prefix']: row['metrics']['ndcg@10']
+    for row in results['rows']
+    if (row['system'], row['task']) == ('gemb', 'golden_held_out')
+  }
+  for prefix, value in found.items():
+    key = f'eval/golden_held_out/ndcg@10@{prefix}'
+    assert value == pytest.approx(last[key], abs=1e-6)
+
+
+def test_evaluate_writes_a_report_with_all_systems(evaluated):
+  report = (evaluated / 'report.html').read_text()
+  assert all(name in report for name in ('untrained', 'BM25', 'golden_pairs'))
+  assert '</html>' in report
+
+
+def test_another_checkpoint_can_be_evaluated(tiny_run, run_folder, capsys):
+  assert main.main(['evaluate', f'--workdir={run_folder}', '--step=8']) == 0
+  assert 'BM25' in capsys.readouterr().out
+  results = json.loads((run_folder / 'results.json').read_text())
+  assert results['step'] == 8
+
+
+@pytest.fixture
+def encode(tiny_run, tmp_path):
+  """Runs `gemb encode` on TEXTS; returns the vectors."""
+  (tmp_path / 'texts.txt').write_text('\n'.join(TEXTS) + '\n')
+  output = tmp_path / 'vectors.npy'
+
+  def run(*options):
+    arguments = [f'--input={tmp_path / "texts.txt"}', f'--output={output}']
+    command = ['encode', f'--workdir={tiny_run}', *arguments, *options]
+    assert main.main(command) == 0
+    return np.load(output)
+
+  return run
+
+
+@pytest.mark.parametrize(
+  ('options', 'prefix', 'dress'),
+  [
+    ((), 16, prompts.make_prompt('search result').dress_query),
+    (
+      ('--task=code retrieval', '--passages', '--prefix=8'),
+      8,
+      prompts.make_prompt('code retrieval').dress_passage,
+    ),
+  ],
+)
+def test_encode_writes_unit_prefixes_of_the_embeddings(
+  tiny_run, encode, options, prefix, dress
+):
+  vectors = encode(*options)
+  assert vectors.shape == (4, prefix) and vectors.dtype == np.float32
+  np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-6)
+  run, _ = config.load([str(tiny_run / 'config.gin')])
+  encoder, _ = trained.load_encoder(run, find_workdir(tiny_run))
+  expected = encoder.encode([dress(text) for text in TEXTS])
+  np.testing.assert_array_equal(vectors, truncate(expected, prefix))
+  np.testing.assert_array_equal(vectors[0], vectors[2])
+
+
+def test_encode_takes_the_step_asked_for(encode, capsys):
+  last = encode()
+  assert 'from step 10' in capsys.readouterr().out
+  eighth = encode('--step=8')
+  assert 'from step 8' in capsys.readouterr().out
+  assert not np.allclose(last, eighth)
+
+
+# Bad input. Everything below ends in one sentence and spoils nothing.
+
+
+@pytest.mark.parametrize(
+  ('binding', 'complaint'),
+  [
+    (
+      "DataConfig.rates={'golden_pears': 1.0}",
+      "no prompt for task 'golden_pears'; it has some for ['golden_pairs'",
+    ),
+    ('Run.stpes=3', 'steps'),
+    ('OptimizerConfig.learning_rate=fast', 'learning_rate'),
+    ('LossConfig.prefixes=(4, 32)', '32'),
+    ('DataConfig.batch_size=12', 'DataConfig.batch_size'),
+    ('Run.microbatch=12', 'Run.microbatch'),
+    ('Run.microbatch=4', 'Run.microbatch is 4, which the 8 devices'),
+    ("Run.stage='prefinetune'", 'DataConfig.hard_negatives is 1'),
+    (
+      "CheckpointConfig.best_metric='bitext/acuracy@16'",
+      "'bitext/acuracy@16', which no evaluation gives",
+    ),
+    ('MeshConfig.data=3', 'data=3'),
+    ('EncoderConfig.vocabulary=512', 'has 600 pieces'),
+    ('TokenizerConfig.vocabulary=512', 'another TokenizerConfig.name'),
+    ("EvalConfig.retrieval=('golden_pairs',)", 'golden_pairs'),
+  ],
+)
+def test_a_config_that_cannot_be_run_is_refused_before_anything_is_written(
+  binding, complaint, train_refused, tmp_path
+):
+  (tmp_path / 'run').mkdir()
+  assert complaint in train_refused(tmp_path / 'run', binding)
+
+
+def test_a_batch_that_the_mesh_does_not_divide_is_refused(
+  train_refused, tmp_path
+):
+  (tmp_path / 'run').mkdir()
+  error = train_refused(
+    tmp_path / 'run', 'DataConfig.batch_size=12', 'Run.microbatch=12'
+  )
+  assert 'DataConfig.batch_size is 12, which the 8 devices' in error
+
+
+@pytest.mark.parametrize(
+  ('binding', 'complaint'),
+  [
+    ('DataConfig.batch_size=16', 'batch_size was 32, is 16'),
+    ('DataConfig.window=4', 'window was 2, is 4'),
+    ('Run.seed=1', 'seed was 0, is 1'),
+    ('EncoderConfig.mlp_width=64', 'another architecture'),
+    ('EncoderConfig.mlp_width=64', 'encoder.mlp_width was 32, is 64'),
+  ],
+)
+def test_a_run_that_began_as_something_else_is_refused(
+  binding, complaint, train_refused, run_folder
+):
+  assert complaint in train_refused(run_folder, binding)
+
+
+@pytest.fixture
+def cache(tiny_run, tiny_gin, monkeypatch):
+  """Runs `gemb cache` here, where TensorFlow is imported once."""
+  monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parent))
+
+  def run(*bindings):
+    given = [f'--gin.{binding}' for binding in bindings]
+    assert main.main(['cache', f'--gin_file={tiny_gin}', *given]) == 0
+
+  return run
+
+
+def test_other_prompts_are_refused_once_a_run_began(
+  train_refused, run_folder, data_copy, cache
+):
+  binding = (
+    "DataConfig.prompts={'golden_pairs': 'clustering', "
+    "'golden_held_out': 'clustering'}"
+  )
+  cache(binding)
+  error = train_refused(run_folder, binding)
+  assert 'tasks.golden_pairs.query_template was ' in error
+
+
+def test_another_tokenizer_is_refused_once_a_run_began(
+  train_refused, run_folder, data_copy, cache, tmp_path
+):
+  path = tmp_path / 'other.model'
+  path.write_bytes(other_tokenizer(run_folder / 'tokenizer.model'))
+  binding = f"TokenizerConfig.path='{path}'"
+  cache(binding)
+  assert 'tokenizer was ' in train_refused(run_folder, binding)
+  # Before the first checkpoint, it is the copy in the folder that tells.
+  shutil.rmtree(run_folder / 'checkpoints')
+  assert 'was begun with tokenizer' in train_refused(run_folder, binding)
+
+
+def other_tokenizer(path):
+  """Returns a model of the same pieces and another checksum."""
+  return path.read_bytes() + b'\xfa\x3f\x00'  # an unknown, empty field
+
+
+def test_the_same_tokenizer_may_lie_elsewhere(run_folder, tiny_run, tiny_gin):
+  path = run_folder / 'tokenizer.model'
+  assert (
+    main.main(
+      [
+        'train',
+        f'--gin_file={tiny_gin}',
+        f'--workdir={run_folder}',
+        f"--gin.TokenizerConfig.path='{path}'",
+      ]
+    )
+    == 0
+  )
+
+
+def test_a_tokenizer_replaced_in_the_data_folder_is_refused(
+  train_refused, data_copy, tmp_path
+):
+  (tmp_path / 'run').mkdir()
+  path = data_copy / 'tokenizers' / 'tiny' / 'tokenizer.model'
+  path.write_bytes(other_tokenizer(path))
+  error = train_refused(tmp_path / 'run')
+  assert 'tokenizer.model has changed since it was trained' in error
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'encode'])
+def test_a_tokenizer_replaced_in_the_work_folder_is_refused(
+  command, refused, run_folder, tmp_path
+):
+  path = run_folder / 'tokenizer.model'
+  path.write_bytes(other_tokenizer(path))
+  (tmp_path / 'texts.txt').write_text('a text\n')
+  files = [
+    f'--input={tmp_path / "texts.txt"}',
+    f'--output={tmp_path / "x.npy"}',
+  ]
+  extra = files if command == 'encode' else []
+  error = refused(command, f'--workdir={run_folder}', *extra)
+  assert 'tokenizer' in error and 'sha256 was ' in error
+
+
+def test_a_cache_of_another_configuration_is_refused(
+  train_refused, data_copy, tmp_path
+):
+  (tmp_path / 'run').mkdir()
+  (path,) = data_copy.glob('cache/golden_pairs/*/manifest.json')
+  manifest = json.loads(path.read_text())
+  manifest['spec']['query_template'] = 'query: {text}'
+  path.write_text(json.dumps(manifest))
+  error = train_refused(tmp_path / 'run')
+  assert 'was made with another configuration: query_template is ' in error
+
+
+def test_truncated_records_are_refused(train_refused, data_copy, tmp_path):
+  (tmp_path / 'run').mkdir()
+  (path,) = data_copy.glob('cache/golden_pairs/*/records.array_record')
+  path.write_bytes(path.read_bytes()[:-1000])
+  assert 'it is damaged' in train_refused(tmp_path / 'run')
+
+
+def test_a_work_folder_that_cannot_be_written_is_refused(
+  train_refused, tmp_path
+):
+  (tmp_path / 'file').write_text('a file')
+  error = train_refused(tmp_path / 'file' / 'run')
+  assert 'cannot be written' in error
+
+
+@pytest.mark.parametrize('kind', ['rates', 'held_out'])
+def test_an_unknown_task_is_named_with_the_nearest(
+  kind, refused, tiny_gin, cache, monkeypatch, tmp_path
+):
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
+  tasks = {'rates': ['golden_pairs'], 'held_out': ['golden_held_out']}
+  tasks[kind] = [tasks[kind][0].replace('golden', 'goldne')]
+  names = [name for group in tasks.values() for name in group]
+  error = refused(
+    'cache',
+    f'--gin_file={tiny_gin}',
+    f'--gin.DataConfig.rates={dict.fromkeys(tasks["rates"], 1.0)}',
+    f'--gin.DataConfig.held_out={tuple(tasks["held_out"])}',
+    f'--gin.DataConfig.prompts={dict.fromkeys(names, "clustering")}',
+    f'--gin.EvalConfig.bitext={tuple(tasks["held_out"])}',
+    f'--gin.EvalConfig.retrieval={tuple(tasks["held_out"])}',
+  )
+  right = {'rates': 'golden_pairs', 'held_out': 'golden_held_out'}[kind]
+  assert f"no task '{tasks[kind][0]}'; the nearest are ['{right}'" in error
+
+
+@pytest.mark.parametrize('command', ['train', 'cache'])
+def test_a_misspelt_gin_file_is_named_with_the_nearest(
+  command, refused, tmp_path
+):
+  error = refused(
+    command,
+    '--gin_file=configs/run/00_quickstrat.gin',
+    *([f'--workdir={tmp_path / "run"}'] if command == 'train' else []),
+  )
+  assert '00_quickstrat.gin' in error and '00_quickstart.gin' in error
+
+
+@pytest.mark.parametrize('command', ['evaluate', 'encode'])
+def test_a_folder_without_a_run_or_checkpoint_is_refused(
+  command, refused, run_folder, tmp_path
+):
+  (tmp_path / 'texts.txt').write_text('a text\n')
+  files = [
+    f'--input={tmp_path / "texts.txt"}',
+    f'--output={tmp_path / "x.npy"}',
+  ]
+  extra = files if command == 'encode' else []
+  empty = tmp_path / 'empty'
+  empty.mkdir()
+  assert 'holds no run' in refused(command, f'--workdir={empty}', *extra)
+  shutil.rmtree(run_folder / 'checkpoints')
+  error = refused(command, f'--workdir={run_folder}', *extra)
+  assert 'no checkpoint yet' in error
+
+
+@pytest.mark.parametrize(
+  ('option', 'complaint'),
+  [
+    ('--task=code retreival', 'code retrieval'),
+    ('--input=nowhere.txt', 'nowhere.txt'),
+    ('--prefix=32', 'choose a prefix from 1 to 16'),
+    ('--prefix=0', 'choose a prefix from 1 to 16'),
+    ('--step=3', 'no checkpoint of step 3; it has'),
+    ('--gin.EncoderConfig.mlp_width=64', 'another architecture'),
+  ],
+)
+def test_encode_refuses_what_it_cannot_do(
+  option, complaint, refused, tiny_run, tmp_path
+):
+  (tmp_path / 'texts.txt').write_text('a text\n')
+  (tmp_path / 'x.npy').write_bytes(b'what was there')
+  error = refused(
+    'encode',
+    f'--workdir={tiny_run}',
+    f'--input={tmp_path / "texts.txt"}',
+    f'--output={tmp_path / "x.npy"}',
+    option,
+  )
+  assert complaint in error
+
+
+def test_a_file_without_texts_is_refused(refused, tiny_run, tmp_path):
+  (tmp_path / 'texts.txt').write_text('')
+  error = refused(
+    'encode',
+    f'--workdir={tiny_run}',
+    f'--input={tmp_path / "texts.txt"}',
+    f'--output={tmp_path / "x.npy"}',
+  )
+  assert 'has no line' in error

@@ -1,0 +1,48 @@
+import getpass
+import importlib.metadata
+import json
+import pathlib
+import socket
+import subprocess
+import sys
+
+import jax
+
+from gemb import provenance
+
+
+def test_versions_machine_and_command_are_told(monkeypatch):
+  monkeypatch.setattr(sys, 'argv', ['/bin/gemb', 'train', '--workdir=a b'])
+  about = provenance.about_run()
+  assert about['command'] == "gemb train '--workdir=a b'"
+  assert about['devices'] == jax.device_count() == 8
+  assert about['versions']['numpy'] == importlib.metadata.version('numpy')
+  assert about['commit']
+  assert json.loads(json.dumps(about)) == about
+
+
+def test_a_folder_without_git_is_told_as_such(monkeypatch):
+  def fail(*_, **__):
+    raise subprocess.CalledProcessError(128, 'git')
+
+  monkeypatch.setattr(subprocess, 'run', fail)
+  assert provenance.about_run()['commit'] == 'not a git checkout'
+
+
+def test_a_machine_without_git_is_told_as_such(monkeypatch):
+  monkeypatch.setenv('PATH', '')
+  assert provenance.about_run()['commit'] == 'not a git checkout'
+
+
+def test_neither_user_nor_host_is_named(monkeypatch):
+  # Names that stand nowhere by chance.
+  monkeypatch.setattr(pathlib.Path, 'home', lambda: pathlib.Path('/home/xyzzy'))
+  monkeypatch.setattr(getpass, 'getuser', lambda: 'xyzzy')
+  monkeypatch.setattr(socket, 'gethostname', lambda: 'plugh')
+  monkeypatch.setattr('platform.node', lambda: 'plugh')
+  arguments = ['gemb', 'train', '--workdir=/home/xyzzy/runs/try']
+  monkeypatch.setattr(sys, 'argv', arguments)
+  about = provenance.about_run()
+  assert about['command'] == 'gemb train --workdir=~/runs/try'
+  text = json.dumps(about)
+  assert 'xyzzy' not in text and 'plugh' not in text

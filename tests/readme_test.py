@@ -1,0 +1,128 @@
+"""The README's words are true: its commands run, its table is complete."""
+
+import json
+import os
+import pathlib
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from gemb import main
+
+REPOSITORY = pathlib.Path(__file__).parents[1]
+README = (REPOSITORY / 'README.md').read_text()
+QUICKSTART = 'configs/run/00_quickstart.gin'
+COMMANDS = re.findall(r'^    (gemb .*)$', README, re.MULTILINE)
+
+
+@pytest.mark.parametrize('command', COMMANDS)
+def test_every_command_runs_as_it_is_written(
+  command, tiny_run, tiny_gin, tmp_path, monkeypatch
+):
+  # On the small run, for its time; a folder that it trains is its own.
+  words = shlex.split(command.replace(QUICKSTART, tiny_gin))[1:]
+  folder = tiny_run if words[0] in ('evaluate', 'encode') else tmp_path / 'run'
+  words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
+  words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
+  words = [w.replace('--prefix=64', '--prefix=8') for w in words]
+  words = [w.replace('--plots=', f'--plots={tmp_path}/') for w in words]
+  words = [w.replace('vectors.npy', f'{tmp_path}/vectors.npy') for w in words]
+  monkeypatch.chdir(REPOSITORY)
+  monkeypatch.syspath_prepend(REPOSITORY / 'tests')  # of golden_tasks
+  assert main.main(words) == 0
+
+
+def test_there_is_a_command_of_each_kind():
+  assert {command.split()[1] for command in COMMANDS} == {
+    'train',
+    'evaluate',
+    'encode',
+    'cache',
+  }
+
+
+def test_the_rooms_name_every_module():
+  named = set()
+  for row in re.findall(r'^\| (`gemb/.*?) \|', README, re.MULTILINE):
+    first, *others = re.findall(r'`([^`]*)`', row)
+    folder = first.rsplit('/', 1)[0]
+    named |= {first, *(f'{folder}/{other}' for other in others)}
+  modules = {
+    str(path.relative_to(REPOSITORY))
+    for path in (REPOSITORY / 'gemb').rglob('*.py')
+    if path.name != '__init__.py'
+  }
+  folders = tuple(name for name in named if name.endswith('/'))
+  unnamed = {m for m in modules if not m.startswith(folders)} - named
+  assert not unnamed
+  assert all((REPOSITORY / name).exists() for name in named)
+
+
+def test_your_own_data_trains_in_the_lines_it_is_shown_in(
+  tmp_path, monkeypatch, tiny_gin
+):
+  (python,) = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+  (gin,) = re.findall(r'```\n(from __gin__.*?)```', README, re.DOTALL)
+  assert len([line for line in python.splitlines() if line]) <= 10
+  (tmp_path / 'my_tasks.py').write_text(python)
+  # On the small run instead of the quickstart, and on these pairs alone.
+  gin = gin.replace(QUICKSTART, tiny_gin).replace("'home_assistant': 1.0, ", '')
+  (tmp_path / 'my.gin').write_text(gin)
+  rows = [
+    {'query': f'question {i}', 'positive': f'answer number {i}'}
+    for i in range(100)
+  ]
+  (tmp_path / 'pairs.jsonl').write_text('\n'.join(map(json.dumps, rows)))
+  alone = [
+    'DataConfig.held_out=()',
+    'EvalConfig.bitext=()',
+    'EvalConfig.retrieval=()',
+    "CheckpointConfig.best_metric=''",
+    'TokenizerConfig.vocabulary=300',
+    'Run.steps=3',
+  ]
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
+  monkeypatch.setenv('PYTHONPATH', '.')
+  monkeypatch.chdir(tmp_path)
+  bindings = [f'--gin.{binding}' for binding in alone]
+  command = ['train', '--gin_file=my.gin', '--workdir=run', *bindings]
+  assert main.main(command) == 0
+  assert (tmp_path / 'run' / 'checkpoints' / '3').is_dir()
+
+
+def test_the_quickstart_runs_on_real_data(tmp_path):
+  """Four steps on one real corpus, through the README's own command."""
+  if not (pathlib.Path(sys.prefix) / 'gemb-setup').is_file():
+    pytest.skip('needs a .venv made by tools/setup; tools/test makes one')
+  small = [
+    "DataConfig.rates={'django_catalogues': 1.0}",
+    "DataConfig.held_out=('allauth_catalogues',)",
+    "EvalConfig.bitext=('allauth_catalogues',)",
+    'EvalConfig.retrieval=()',
+    'EvalConfig.max_candidates=50',
+    'DataConfig.shapes=((32, 32),)',
+    'DataConfig.batch_size=32',
+    'OptimizerConfig.warmup_steps=2',
+    'Run.microbatch=32',
+    'Run.steps=4',
+    'Run.log_every_steps=1',
+  ]
+  command = [REPOSITORY / 'tools' / 'quickstart', f'--workdir={tmp_path}/run']
+  done = subprocess.run(
+    [*map(str, command), *(f'--gin.{binding}' for binding in small)],
+    env=os.environ
+    | {'GEMB_DATA': str(tmp_path / 'data'), 'GEMB_VENV': sys.prefix},
+    capture_output=True,
+    text=True,
+  )
+  assert done.returncode == 0, done.stderr
+  results = json.loads((tmp_path / 'run' / 'results.json').read_text())
+  assert {row['system'] for row in results['rows']} == {
+    'gemb',
+    'untrained',
+    'bm25',
+  }
+  assert (tmp_path / 'run' / 'report.html').stat().st_size > 10_000

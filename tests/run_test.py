@@ -1,0 +1,75 @@
+import dataclasses
+
+import pytest
+
+from gemb import config
+
+
+@pytest.fixture(scope='module')
+def run(tiny_gin):
+  return config.load([tiny_gin])[0]
+
+
+def change(run, **parts):
+  """Replaces fields of the run, or with a dict, fields of one of its parts."""
+  return dataclasses.replace(
+    run,
+    **{
+      name: dataclasses.replace(getattr(run, name), **value)
+      if isinstance(value, dict)
+      else value
+      for name, value in parts.items()
+    },
+  )
+
+
+@pytest.mark.parametrize(
+  ('parts', 'message'),
+  [
+    ({'steps': 0}, r'Run\.steps is 0; it must be at least 1'),
+    ({'microbatch': -8}, r'Run\.microbatch is -8; it must be at least 1'),
+    ({'log_every_steps': 0}, r'Run\.log_every_steps is 0'),
+    (
+      {'stage': 'prefinetune'},
+      "Run.stage is 'prefinetune', which has no hard negatives, but "
+      r'DataConfig\.hard_negatives is 1; set it to 0',
+    ),
+    ({'steps': 2}, r'warmup_steps=2 must be less than Run\.steps=2'),
+    (
+      {'microbatch': 24},
+      r'Run\.microbatch=24 must divide DataConfig\.batch_size=32',
+    ),
+    ({'loss': {'prefixes': (8, 32)}}, '32'),
+    (
+      {'evaluation': {'bitext': ('golden_pairs', 'golden_held_out')}},
+      r"EvalConfig names \['golden_pairs'\], which DataConfig\.held_out does "
+      'not',
+    ),
+    (
+      {'data': {'held_out': ()}},
+      r"EvalConfig names \['golden_held_out'\]",
+    ),
+  ],
+)
+def test_what_does_not_fit_together_is_refused(run, parts, message):
+  with pytest.raises(ValueError, match=message):
+    change(run, **parts)
+
+
+@pytest.mark.parametrize(
+  'parts',
+  [
+    {'stage': 'prefinetune', 'data': {'hard_negatives': 0}},
+    {'steps': 3},
+    {'microbatch': 64},  # the whole batch at once
+    {'loss': {'prefixes': (16,)}},
+    {'evaluation': {'bitext': (), 'retrieval': ()}},
+  ],
+)
+def test_what_just_fits_is_accepted(run, parts):
+  assert change(run, **parts) != run
+
+
+def test_a_run_cannot_be_changed(run):
+  with pytest.raises(dataclasses.FrozenInstanceError):
+    run.steps = 3

@@ -1,0 +1,179 @@
+import json
+import logging
+
+import jax
+import numpy as np
+import optax
+import pytest
+
+from gemb import axes
+from gemb.train import state as state_lib
+from gemb.train.checkpoints import CheckpointConfig, Checkpoints, check_same
+
+ADAM = optax.adam(1e-3)
+ABOUT = {'config': 'Run.steps = 3\n', 'model': {'width': 16, 'scale': None}}
+
+
+@pytest.fixture(scope='module')
+def states(embedder, layout):
+  """Returns (state of random numbers, shapes of it) on a mesh."""
+
+  def make(mesh):
+    where = layout(mesh)
+    with axes.use(where):
+      initial = state_lib.init_state(embedder, ADAM, where, seed=3)
+      abstract = state_lib.abstract_state(embedder, ADAM, where)
+    return initial, abstract
+
+  return make
+
+
+@pytest.fixture
+def save(tmp_path, states):
+  """Saves a state at each step with its score of 'm', each start anew."""
+  initial, _ = states('one device')
+
+  def save_steps(scores, **changes):
+    config = CheckpointConfig(**{'every_steps': 1, **changes})
+    with Checkpoints(tmp_path, config) as checkpoints:
+      for step, score in scores.items():
+        state = jax.tree.map(lambda x: x, initial)
+        state = type(state)(
+          step=np.int32(step), params=state.params, opt_state=state.opt_state
+        )
+        found = None if score is None else {'m': score, 'other': 0.5}
+        checkpoints.save(state, ABOUT | {'step': step}, found)
+    with Checkpoints(tmp_path, config) as checkpoints:
+      return checkpoints.steps()
+
+  return save_steps
+
+
+def assert_equal(tree, other):
+  jax.tree.map(
+    lambda x, y: np.testing.assert_array_equal(np.asarray(x), np.asarray(y)),
+    tree,
+    other,
+  )
+
+
+def test_the_newest_are_kept(save):
+  assert save(dict.fromkeys((1, 2, 3, 4)), keep_latest=2) == [3, 4]
+
+
+def test_the_best_are_kept_beside_the_newest(save):
+  scores = {1: 0.1, 2: 0.9, 3: 0.3, 4: 0.2, 5: 0.1}
+  assert save(scores, keep_latest=1, best_metric='m') == [2, 5]
+
+
+def test_several_best_are_kept(save):
+  scores = {1: 0.1, 2: 0.9, 3: 0.3, 4: 0.2, 5: 0.1}
+  kept = save(scores, keep_latest=1, keep_best=2, best_metric='m')
+  assert kept == [2, 3, 5]
+
+
+def test_the_best_is_still_known_after_a_restart(save):
+  options = {'keep_latest': 1, 'best_metric': 'm'}
+  save({1: 0.1, 2: 0.9}, **options)
+  assert save({3: 0.3, 4: 0.2}, **options) == [2, 4]
+
+
+def test_no_best_is_kept_where_none_is_asked_for(save):
+  scores = {1: 0.9, 2: 0.1, 3: 0.1}
+  assert save(scores, keep_latest=1, keep_best=0, best_metric='m') == [3]
+
+
+def test_checkpoints_without_scores_are_not_the_best(save, caplog):
+  scores = {1: 0.1, 2: None, 3: 0.3, 4: None, 5: None}
+  with caplog.at_level(logging.WARNING):
+    assert save(scores, keep_latest=1, best_metric='m') == [3, 5]
+  assert not caplog.records
+
+
+def test_an_empty_folder_has_none_and_stays_empty(tmp_path):
+  folder = tmp_path / 'checkpoints'
+  with Checkpoints(folder, CheckpointConfig(every_steps=1)) as checkpoints:
+    assert checkpoints.steps() == []
+    with pytest.raises(
+      ValueError, match='no checkpoint of step 3; it has none'
+    ):
+      checkpoints.about(3)
+  assert not folder.exists()
+
+
+@pytest.mark.parametrize('clean', [False, True])
+def test_half_written_checkpoints_are_removed_by_the_writer_alone(
+  clean, save, tmp_path
+):
+  save({1: None})
+  (tmp_path / '2.orbax-checkpoint-tmp').mkdir()
+  config = CheckpointConfig(every_steps=1)
+  with Checkpoints(tmp_path, config, clean=clean) as checkpoints:
+    assert checkpoints.steps() == [1]
+  assert (tmp_path / '2.orbax-checkpoint-tmp').is_dir() != clean
+
+
+def test_a_checkpoint_says_what_it_was_made_by(save, tmp_path):
+  save({7: None})
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    assert checkpoints.about(7) == ABOUT | {'step': 7}
+    with pytest.raises(
+      ValueError, match=r'no checkpoint of step 3; it has \[7\]'
+    ):
+      checkpoints.about(3)
+
+
+def test_scores_lie_beside_the_state(save, tmp_path):
+  save({1: 0.25}, best_metric='m')
+  (file,) = (tmp_path / '1' / 'metrics').glob('metrics')
+  assert json.loads(file.read_text()) == {'m': 0.25, 'other': 0.5}
+
+
+@pytest.mark.parametrize('saved_on', ['data', 'fsdp'])
+@pytest.mark.parametrize('mesh', ['one device', 'data', 'fsdp', 'all'])
+def test_a_state_is_restored_onto_any_mesh_bit_by_bit(
+  saved_on, mesh, states, tmp_path
+):
+  saved, _ = states(saved_on)
+  _, like = states(mesh)
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    checkpoints.save(saved, ABOUT)
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    restored = checkpoints.restore(0, like)
+    params = checkpoints.restore_params(0, like.params)
+  assert_equal(restored, saved)
+  assert_equal(params, saved.params)
+  for tree, shapes in ((restored, like), (params, like.params)):
+    jax.tree.map(
+      lambda x, shape: (
+        x.sharding.is_equivalent_to(shape.sharding, x.ndim)
+        or pytest.fail(f'{x.sharding} is not {shape.sharding}')
+      ),
+      tree,
+      shapes,
+    )
+
+
+@pytest.mark.parametrize(
+  'changes',
+  [{'every_steps': 0}, {'keep_latest': 0}, {'keep_best': -1}],
+)
+def test_numbers_that_keep_nothing_are_refused(changes):
+  with pytest.raises(ValueError, match='the first two must be at least 1'):
+    CheckpointConfig(**{'every_steps': 1, **changes})
+
+
+def test_equal_makings_pass():
+  check_same(ABOUT, json.loads(json.dumps(ABOUT)), 'architecture')
+
+
+def test_every_difference_is_named():
+  was = {'a': {'width': 16, 'scale': None}, 'shapes': [[8, 8]], 'gone': 1}
+  now = {'a': {'width': 32, 'scale': 0.5}, 'shapes': [[8, 8]], 'new': 2}
+  with pytest.raises(ValueError) as error:
+    check_same(was, now, 'architecture')
+  assert str(error.value) == (
+    'The checkpoint has another architecture: a.scale was None, is 0.5; '
+    'a.width was 16, is 32; gone was 1, is None; new was None, is 2. Go on '
+    'with the same configuration, or choose another --workdir.'
+  )

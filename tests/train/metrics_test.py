@@ -1,0 +1,156 @@
+import json
+import struct
+import time
+
+import pytest
+from tensorboardX.proto import event_pb2
+
+from gemb.train import metrics
+from gemb.train.metrics import Meter, MetricWriter, read_metrics
+
+
+@pytest.fixture
+def clock(monkeypatch):
+  """A clock that stands still until it is set."""
+  now = [100.0]
+  monkeypatch.setattr(time, 'monotonic', lambda: now[0])
+
+  def wait(seconds):
+    now[0] += seconds
+
+  return wait
+
+
+def step(**values):
+  return {'loss': 1.0, 'learning_rate': 0.1, 'tokens': 100.0, **values}
+
+
+def test_numbers_are_averaged_over_the_steps_between_two_lines(clock):
+  meter = Meter(batch_size=8)
+  meter.add(step(loss=1.0))
+  meter.add(step(loss=4.0, learning_rate=0.2, tokens=200.0))
+  clock(2.0)
+  assert meter.read() == {
+    'loss': 2.5,
+    'learning_rate': 0.2,  # the last
+    'pairs_per_second': 8.0,
+    'tokens_per_second': 150.0,
+  }
+
+
+def test_every_line_starts_anew(clock):
+  meter = Meter(batch_size=8)
+  meter.add(step(loss=100.0))
+  clock(50.0)
+  meter.read()
+  meter.add(step(loss=3.0))
+  clock(4.0)
+  line = meter.read()
+  assert line['loss'] == 3.0
+  assert line['pairs_per_second'] == 2.0
+
+
+def test_time_that_is_not_training_is_left_out(clock):
+  meter = Meter(batch_size=8)
+  meter.add(step())
+  clock(1.0)
+  with meter.paused():
+    clock(1000.0)
+  clock(1.0)
+  assert meter.read()['pairs_per_second'] == 4.0
+
+
+@pytest.fixture
+def write(tmp_path):
+  """Writes losses of steps as one start of the command would."""
+
+  def write_steps(*steps, start=0):
+    with MetricWriter(tmp_path, start=start, steps=10) as writer:
+      for number in steps:
+        writer.write(number, {'loss': float(number)})
+    return read_metrics(tmp_path)
+
+  return write_steps
+
+
+def test_lines_are_read_as_they_were_written(write):
+  assert write(1, 2) == [{'step': 1, 'loss': 1.0}, {'step': 2, 'loss': 2.0}]
+
+
+def test_a_line_is_on_disk_when_write_returns(tmp_path):
+  with MetricWriter(tmp_path, start=0, steps=10) as writer:
+    writer.write(1, {'loss': 1.0})
+    assert read_metrics(tmp_path) == [{'step': 1, 'loss': 1.0}]
+
+
+def test_a_run_that_goes_on_repeats_the_steps_after_its_checkpoint(write):
+  write(1, 2, 3, 4)
+  assert [line['step'] for line in write(3, 4, 5, start=2)] == [1, 2, 3, 4, 5]
+
+
+def test_a_run_that_starts_over_keeps_no_line(write):
+  write(1, 2)
+  assert [line['step'] for line in write(1, start=0)] == [1]
+
+
+@pytest.mark.parametrize('rest', ['{"step": 3, "lo', '{"step": 3', '{'])
+def test_a_line_that_was_cut_off_is_dropped(tmp_path, write, rest):
+  write(1, 2)
+  with (tmp_path / 'metrics.jsonl').open('a') as file:
+    file.write(rest)
+  assert [line['step'] for line in read_metrics(tmp_path)] == [1, 2]
+  assert [line['step'] for line in write(3, start=2)] == [1, 2, 3]
+  for line in (tmp_path / 'metrics.jsonl').read_text().splitlines():
+    json.loads(line)
+
+
+def test_a_folder_without_metrics_has_none(tmp_path):
+  assert read_metrics(tmp_path) == []
+
+
+def read_events(path):
+  """Yields the events of a file: length, checksum, event, checksum."""
+  data = path.read_bytes()
+  while data:
+    (length,) = struct.unpack_from('<Q', data)
+    yield event_pb2.Event.FromString(data[12 : 12 + length])
+    data = data[16 + length :]
+
+
+def test_tensorboard_gets_the_same_and_forgets_what_is_repeated(
+  tmp_path, write, monkeypatch
+):
+  write(1, 2, 3)
+  now = time.time()
+  monkeypatch.setattr(time, 'time', lambda: now + 10)  # names the next file
+  write(3, start=2)
+  first, second = sorted((tmp_path / 'tensorboard').iterdir())
+  scalars = [
+    [(e.step, v.tag, v.simple_value) for e in file for v in e.summary.value]
+    for file in map(list, map(read_events, (first, second)))
+  ]
+  assert scalars[0] == [(n, 'loss', n) for n in (1, 2, 3)]
+  assert scalars[1] == [(3, 'loss', 3)]
+  # TensorBoard drops events from here on when it reads a new start.
+  starts = [e.step for e in read_events(second) if e.session_log.status == 1]
+  assert starts == [3]
+
+
+def test_without_a_terminal_a_line_is_printed_each_time(tmp_path, capsys):
+  with MetricWriter(tmp_path, start=0, steps=10) as writer:
+    writer.advance(1)
+    writer.advance(2, {'loss': 1.23456, 'padding': 0.5})
+  assert capsys.readouterr().out == 'step 2/10: loss 1.235, padding 0.5\n'
+
+
+def test_on_a_terminal_the_bar_shows_them(tmp_path, capsys, monkeypatch):
+  tqdm = metrics.tqdm.tqdm
+  monkeypatch.setattr(
+    metrics.tqdm, 'tqdm', lambda **kwargs: tqdm(**kwargs | {'disable': False})
+  )
+  with MetricWriter(tmp_path, start=4, steps=10) as writer:
+    writer.say('Going on.')
+    writer.advance(10, {'loss': 1.5})
+  captured = capsys.readouterr()
+  assert captured.out == 'Going on.\n'
+  assert '10/10' in captured.err and 'loss 1.5' in captured.err
