@@ -80,9 +80,7 @@ def _encode(options: argparse.Namespace) -> None:
   run, _ = config.load([str(found.config)], options.gin)
   prompt = prompts.make_prompt(options.task)
   dress = prompt.dress_passage if options.passages else prompt.dress_query
-  texts = pathlib.Path(options.input).read_text(encoding='utf-8').splitlines()
-  if not texts:
-    raise ValueError(f'{options.input} has no line; give a text a line.')
+  texts = _read_lines(pathlib.Path(options.input))
   encoder, step = trained.load_encoder(run, found, step=options.step)
   vectors = encoder.encode([dress(text) for text in texts])
   width = run.model.embedding_width
@@ -94,6 +92,18 @@ def _encode(options: argparse.Namespace) -> None:
     f'{len(vectors):,} unit vectors of width {vectors.shape[1]}, from step '
     f'{step}, in {options.output}'
   )
+
+
+def _read_lines(path: pathlib.Path) -> list[str]:
+  try:
+    texts = path.read_text(encoding='utf-8').splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError(
+      f'--input={path} cannot be read ({error}); give a UTF-8 file.'
+    ) from error
+  if not texts:
+    raise ValueError(f'--input={path} has no line; give a text a line.')
+  return texts
 
 
 def _load(options: argparse.Namespace):

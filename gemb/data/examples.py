@@ -64,6 +64,7 @@ def read_texts(task: str) -> Iterator[Example]:
 
   Raises:
     FileNotFoundError: if `gemb cache` has not written them yet.
+    ValueError: if the file is damaged.
   """
   path = texts_path(task)
   if not path.is_file():
@@ -73,8 +74,14 @@ def read_texts(task: str) -> Iterator[Example]:
     )
   with path.open(encoding='utf-8') as file:
     file.readline()
-    for line in file:
-      values = json.loads(line)
+    for number, line in enumerate(file, start=2):
+      try:
+        values = json.loads(line)
+      except json.JSONDecodeError as error:
+        raise ValueError(
+          f'Line {number} of {path} is damaged ({error}). Delete that file and '
+          'run `gemb cache` again.'
+        ) from error
       values['negatives'] = tuple(values['negatives'])
       yield Example(**values)
 

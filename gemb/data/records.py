@@ -140,16 +140,14 @@ class Records:
     """
     self.spec = spec
     self.manifest = read_manifest(spec)
-    self.lengths: Int32[np.ndarray, 'n 3'] = np.load(
-      spec.folder / 'lengths.npy', mmap_mode='r'
-    )
     path = spec.folder / 'records.array_record'
     if path.stat().st_size != self.manifest['bytes']:
-      raise ValueError(
-        f'{path} is {path.stat().st_size} bytes, but its manifest says '
-        f'{self.manifest["bytes"]}: it is damaged. Delete {spec.folder} and '
-        'run `gemb cache` again.'
+      raise _damaged(
+        path,
+        f'it has {path.stat().st_size} bytes, and its manifest says '
+        f'{self.manifest["bytes"]}',
       )
+    self.lengths = _load_lengths(spec, self.manifest['examples'])
     self._source = array_record_data_source.ArrayRecordDataSource(str(path))
 
   def __len__(self) -> int:
@@ -175,7 +173,10 @@ def read_manifest(spec: CacheSpec) -> dict:
       f'Task {spec.task!r} has no cache for this prompt and tokenizer at '
       f'{spec.folder}; run `gemb cache` with the same --gin_file.'
     )
-  manifest = json.loads(path.read_text())
+  try:
+    manifest = json.loads(path.read_text())
+  except json.JSONDecodeError as error:
+    raise _damaged(path, str(error)) from error
   wanted = json.loads(json.dumps(dataclasses.asdict(spec)))
   if differences := [
     f'{key} is {manifest["spec"].get(key)!r}, wanted {value!r}'
@@ -187,6 +188,24 @@ def read_manifest(spec: CacheSpec) -> dict:
       f'{"; ".join(differences)}. Delete that folder and run `gemb cache`.'
     )
   return manifest
+
+
+def _load_lengths(spec: CacheSpec, examples: int) -> Int32[np.ndarray, 'n 3']:
+  path = spec.folder / 'lengths.npy'
+  try:
+    lengths = np.load(path, mmap_mode='r')
+  except (ValueError, EOFError) as error:
+    raise _damaged(path, str(error)) from error
+  if lengths.shape != (examples, 3):
+    raise _damaged(path, f'it is of shape {lengths.shape}, not {examples, 3}')
+  return lengths
+
+
+def _damaged(path: pathlib.Path, problem: str) -> ValueError:
+  return ValueError(
+    f'{path} is damaged ({problem}). Delete {path.parent} and run `gemb cache` '
+    'again.'
+  )
 
 
 def text_id(text: str) -> int:

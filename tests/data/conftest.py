@@ -82,6 +82,7 @@ def write_cache(data_folder):
     )
     manifest = {
       'spec': dataclasses.asdict(spec),
+      'examples': len(lengths),
       'bytes': path.stat().st_size,
       'content': hashlib.blake2b(path.read_bytes()).hexdigest(),
     }

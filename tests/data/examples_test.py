@@ -58,13 +58,13 @@ def test_the_source_is_known_once_texts_are_written():
   assert list(examples.read_texts('task')) == []
 
 
-def test_texts_are_streamed_one_line_at_a_time():
+def test_texts_are_streamed_and_a_damaged_line_is_named():
   examples.write_texts('task', 'source/1.0', EXAMPLES[:1])
   with examples.texts_path('task').open('a') as file:
     file.write('not json\n')
   stream = examples.read_texts('task')
   assert next(stream) == EXAMPLES[0]
-  with pytest.raises(json.JSONDecodeError):
+  with pytest.raises(ValueError, match=r'Line 3 of .*task.jsonl is damaged'):
     next(stream)
 
 

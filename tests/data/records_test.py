@@ -164,7 +164,23 @@ def test_a_cache_cut_short_is_refused(write_cache):
   size = records.manifest['bytes']
   path.write_bytes(path.read_bytes()[:-7])
   message = (
-    f'{path} is {size - 7} bytes, but its manifest says {size}: it is da'
+    f'{path} is damaged (it has {size - 7} bytes, and its manifest says {size}'
   )
   with pytest.raises(ValueError, match=re.escape(message)):
+    Records(SPEC)
+
+
+@pytest.mark.parametrize('file', ['lengths.npy', 'manifest.json'])
+def test_a_cut_off_file_beside_the_records_is_named(file, write_cache):
+  write_cache(SPEC, [RECORD])
+  path = SPEC.folder / file
+  path.write_bytes(path.read_bytes()[:-20])
+  with pytest.raises(ValueError, match=f'{file} is damaged'):
+    Records(SPEC)
+
+
+def test_lengths_of_another_number_of_examples_are_refused(write_cache):
+  write_cache(SPEC, [RECORD])
+  np.save(SPEC.folder / 'lengths.npy', np.zeros((2, 3), np.int32))
+  with pytest.raises(ValueError, match=re.escape('(2, 3), not (1, 3)')):
     Records(SPEC)
