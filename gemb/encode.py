@@ -55,7 +55,7 @@ class Encoder:
       order[start : start + self.rows]
       for start in range(0, len(order), self.rows)
     ]
-    # Dispatched all at once: the host pads while the devices compute.
+    # Not waited for: the host pads while the devices compute.
     results = [self._embed([ids[i] for i in chunk]) for chunk in chunks]
     width = jax.eval_shape(
       self.apply, self.params, np.zeros((self.rows, 1), np.int32)
@@ -73,10 +73,15 @@ class Encoder:
     for row, text in zip(tokens, ids, strict=False):
       row[: len(text)] = text
     sharding = self.layout.sharding('batch', 'length')
-    return self.apply(
+    embeddings = self.apply(
       self.params,
       jax.make_array_from_callback(tokens.shape, sharding, tokens.__getitem__),
     )
+    # Simulated devices share one pool of threads: two calls that gather at
+    # the same time may each wait for threads that the other holds, for ever.
+    if jax.default_backend() == 'cpu':
+      embeddings.block_until_ready()
+    return embeddings
 
 
 def make_encoder(

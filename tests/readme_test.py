@@ -114,7 +114,11 @@ def test_the_quickstart_runs_on_real_data(tmp_path):
   done = subprocess.run(
     [*map(str, command), *(f'--gin.{binding}' for binding in small)],
     env=os.environ
-    | {'GEMB_DATA': str(tmp_path / 'data'), 'GEMB_VENV': sys.prefix},
+    | {
+      'GEMB_DATA': str(tmp_path / 'data'),
+      'GEMB_VENV': sys.prefix,
+      'XLA_FLAGS': '--xla_backend_optimization_level=0',  # one device
+    },
     capture_output=True,
     text=True,
   )

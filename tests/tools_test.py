@@ -74,6 +74,9 @@ class Clone:
       env={'PATH': str(self.bin), 'CALLS': str(self.calls)},
       stderr=subprocess.DEVNULL,
       start_new_session=True,
+      # Where the tests run in the background, Ctrl-C is ignored, and a shell
+      # that inherits that cannot be told otherwise.
+      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while not when.exists() and time.monotonic() < deadline:
@@ -84,6 +87,7 @@ class Clone:
     finally:
       with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+      process.wait()
 
   def pip_calls(self):
     """Returns what pip was asked for since the last call."""

@@ -10,7 +10,9 @@ from gemb import prompts as prompts_lib
 class TokenizerConfig:
   """A SentencePiece model: one's own, or one trained on the training tasks.
 
-  In a trained one each prompt of the run's tasks is a single piece.
+  In a trained one each prompt of the run's tasks is a single piece. One that
+  was trained before is used again, whatever tasks it was trained on: sweeps
+  over tasks and rates so compare like with like.
 
   Attributes:
     path: of any SentencePiece `.model`; None: train one.
