@@ -71,7 +71,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     if done:
       was = checkpoints.about(done)
       check_same(was['model'], about['model'], 'architecture (Run.model)')
-      check_same(was['data'], about['data'], 'data (Run.data, Run.seed)')
+      check_same(was['data'], about['data'], 'data configuration (Run.data, Run.seed)')
       state = checkpoints.restore(
         done, abstract_state(embedder, updates, layout)
       )
