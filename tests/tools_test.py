@@ -10,6 +10,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -69,14 +70,18 @@ class Clone:
 
   def interrupt(self, tool, *arguments, when):
     """Presses Ctrl-C once the file `when` is there; returns the status."""
+    # Where the tests run in the background, Ctrl-C is ignored, and a shell that
+    # inherits that cannot be told otherwise: so it is undone before the tool.
+    heed = (
+      'import os, signal, sys;'
+      'signal.signal(signal.SIGINT, signal.SIG_DFL);'
+      'os.execv(sys.argv[1], sys.argv[1:])'
+    )
     process = subprocess.Popen(
-      [self.root / 'tools' / tool, *arguments],
+      [sys.executable, '-c', heed, self.root / 'tools' / tool, *arguments],
       env={'PATH': str(self.bin), 'CALLS': str(self.calls)},
       stderr=subprocess.DEVNULL,
       start_new_session=True,
-      # Where the tests run in the background, Ctrl-C is ignored, and a shell
-      # that inherits that cannot be told otherwise.
-      preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 30
     while not when.exists() and time.monotonic() < deadline:
