@@ -71,7 +71,9 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     if done:
       was = checkpoints.about(done)
       check_same(was['model'], about['model'], 'architecture (Run.model)')
-      check_same(was['data'], about['data'], 'data configuration (Run.data, Run.seed)')
+      check_same(
+        was['data'], about['data'], 'data configuration (Run.data, Run.seed)'
+      )
       state = checkpoints.restore(
         done, abstract_state(embedder, updates, layout)
       )
@@ -208,12 +210,12 @@ def _check_finite(
   plan: Plan, values: dict[str, Any], loader: Loader, workdir: Workdir
 ) -> dict[str, float]:
   """Waits for a step; returns its numbers, or raises if they are none."""
-  example_loss = np.asarray(values['example_loss'])
   numbers = {k: float(v) for k, v in values.items() if k != 'example_loss'}
   if math.isfinite(numbers['loss']) and math.isfinite(numbers['gradient_norm']):
     return numbers
   names = [record.name for record in loader.examples(plan.step)]
-  bad = [n for n, x in zip(names, example_loss, strict=True) if x - x != 0]
+  finite = np.isfinite(values['example_loss'])
+  bad = [name for name, ok in zip(names, finite, strict=True) if not ok]
   bad = bad or names  # only the gradient is not finite: any may be the cause
   path = workdir.root / f'not_finite_{plan.step + 1}.json'
   content = {'step': plan.step + 1, 'task': plan.task, 'examples': bad}

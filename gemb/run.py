@@ -9,7 +9,7 @@ from gemb.evals.suite import EvalConfig
 from gemb.losses.matryoshka import LossConfig, check_prefixes
 from gemb.model.config import EmbedderConfig
 from gemb.train.checkpoints import CheckpointConfig
-from gemb.train.optimizer import OptimizerConfig
+from gemb.train.optimizer import OptimizerConfig, check_warmup
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -61,11 +61,7 @@ class Run:
         f'DataConfig.hard_negatives is {self.data.hard_negatives}; set it to '
         "0, or the stage to 'finetune'."
       )
-    if self.optimizer.warmup_steps >= self.steps:
-      raise ValueError(
-        f'OptimizerConfig.warmup_steps={self.optimizer.warmup_steps} must be '
-        f'less than Run.steps={self.steps}.'
-      )
+    check_warmup(self.optimizer, self.steps)
     B = self.data.batch_size
     if self.microbatch < B and B % self.microbatch:
       raise ValueError(

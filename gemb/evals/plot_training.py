@@ -140,7 +140,8 @@ def _held_out(
     title=title,
     caption=(
       'Higher is better: each marker is an evaluation during training; a line '
-      'that still climbs at its end says that a longer run would help.'
+      'that still climbs at its end says that a longer run would help. These '
+      'may search fewer candidates than the table above, and so score higher.'
     ),
   )
 

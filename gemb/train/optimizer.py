@@ -49,11 +49,7 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
   Raises:
     ValueError: if the warm-up does not end before the run does.
   """
-  if config.warmup_steps >= steps:
-    raise ValueError(
-      f'OptimizerConfig.warmup_steps={config.warmup_steps} must be less than '
-      f'Run.steps={steps}.'
-    )
+  check_warmup(config, steps)
   schedule = optax.warmup_cosine_decay_schedule(
     init_value=0.0,
     peak_value=config.learning_rate,
@@ -62,6 +58,15 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     end_value=config.learning_rate * config.final_fraction,
   )
   return lambda step: schedule(step + 1)
+
+
+def check_warmup(config: OptimizerConfig, steps: int) -> None:
+  """Raises ValueError if the warm-up does not end before the run does."""
+  if config.warmup_steps >= steps:
+    raise ValueError(
+      f'OptimizerConfig.warmup_steps={config.warmup_steps} must be less than '
+      f'Run.steps={steps}.'
+    )
 
 
 def make_optimizer(
