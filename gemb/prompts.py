@@ -10,7 +10,8 @@ import dataclasses
 import difflib
 
 _QUERY = 'task: {task} | query: {{text}}'
-_PASSAGE = 'title: none | text: {text}'
+_NO_TITLE = 'title: none'
+_PASSAGE = f'{_NO_TITLE} | text: {{text}}'
 
 # A query looks for passages of another kind.
 ASYMMETRIC = (
@@ -21,6 +22,22 @@ ASYMMETRIC = (
 )
 # Both sides are texts of one kind, and are dressed alike.
 SYMMETRIC = ('sentence similarity', 'classification', 'clustering')
+
+# The task string of each of MTEB's types of task. Bitext and summaries go with
+# the Gemini API's task types, pairs with EmbeddingGemma's model card.
+BY_MTEB_TYPE = {
+  'Retrieval': 'search result',
+  'Reranking': 'search result',
+  'InstructionRetrieval': 'search result',
+  'InstructionReranking': 'search result',
+  'BitextMining': 'sentence similarity',
+  'STS': 'sentence similarity',
+  'PairClassification': 'sentence similarity',
+  'Summarization': 'sentence similarity',
+  'Classification': 'classification',
+  'MultilabelClassification': 'classification',
+  'Clustering': 'clustering',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,15 +68,20 @@ class Prompt:
     """
     return self.query.replace('{text}', text)
 
-  def dress_passage(self, text: str) -> str:
+  def dress_passage(self, text: str, title: str = '') -> str:
     """Returns the text that is tokenised for a positive or hard negative.
 
     >>> make_prompt('code retrieval').dress_passage('def sort(): ...')
     'title: none | text: def sort(): ...'
+    >>> make_prompt('search result').dress_passage('A city.', title='Rome')
+    'title: Rome | text: A city.'
     >>> make_prompt('sentence similarity').dress_passage('Good morning')
     'task: sentence similarity | query: Good morning'
     """
-    return self.passage.replace('{text}', text)
+    before, after = self.passage.split('{text}')
+    if title:
+      before = before.replace(_NO_TITLE, f'title: {title}')
+    return before + text + after
 
 
 def make_prompt(task: str | tuple[str, str]) -> Prompt:
