@@ -47,5 +47,17 @@ def test_a_template_must_hold_the_text_once(template):
 
 def test_the_examples_in_the_documentation_are_true():
   results = doctest.testmod(prompts)
-  assert results.attempted == 3
+  assert results.attempted == 4
   assert results.failed == 0
+
+
+def test_a_title_stands_where_the_template_says_none():
+  prompt = prompts.make_prompt('search result')
+  assert prompt.dress_passage('{text}', title='A {text}') == (
+    'title: A {text} | text: {text}'
+  )
+
+
+def test_every_type_of_task_has_a_known_task_string():
+  for task in prompts.BY_MTEB_TYPE.values():
+    assert prompts.make_prompt(task)
