@@ -6,11 +6,12 @@ from typing import Literal
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-  """A Gemma-3-style transformer, made bidirectional.
+  """A Gemma transformer (1, 2 or 3), made bidirectional.
 
-  Source: Gemma 3 (arXiv:2503.19786), section 2; the encoder of Gemini
-  Embedding (arXiv:2503.07891), section 3.1, is the same with the causal mask
-  removed.
+  Source: Gemma (arXiv:2403.08295), Gemma 2 (arXiv:2408.00118) and Gemma 3
+  (arXiv:2503.19786), section 2 of each; the encoder of Gemini Embedding
+  (arXiv:2503.07891), section 3.1, is such a decoder with the causal mask
+  removed. The defaults are Gemma 3's.
 
   Attributes:
     vocabulary: rows of the embedding table; at least the tokenizer's pieces.
@@ -20,16 +21,28 @@ class EncoderConfig:
     kv_heads: K, key and value heads; divides `heads`.
     head_dim: H, even.
     mlp_width: F, of the gated feed-forward layer.
-    local_radius: on local layers token i sees token j iff |i - j| <= radius.
-    global_every: every so-many-th layer sees all tokens (Gemma 3: 6).
+    local_radius: on local layers token i sees token j iff |i - j| <= radius;
+      in causal mode it sees the 2 * radius latest, itself among them. Half of
+      Gemma's sliding window: as wide in all, and the same in both modes.
+    global_every: every so-many-th layer sees all tokens (Gemma 1: 1, Gemma 2:
+      2, Gemma 3: 6).
     local_rope_theta: base of the rotary embedding on local layers.
     global_rope_theta: base of the rotary embedding on global layers.
+    global_rope_scale: positions are divided by it on global layers (Gemma 3
+      from 4B: 8).
     query_scale: queries are multiplied by query_scale ** -0.5; None: head_dim.
+    qk_norm: whether queries and keys are normalised (Gemma 3).
+    post_norms: whether attention and feed-forward are normalised once more
+      before they join the residual stream (Gemma 2 and 3).
+    attention_softcap: c, where attention logits become c * tanh(logits / c)
+      (Gemma 2: 50).
+    logit_softcap: the same of the output head, in causal mode (Gemma 2: 30).
     norm_epsilon: added to the mean square in RMSNorm.
     branch_gain: what attention and feed-forward are multiplied by when they
       join the residual stream, before training (Gemma: 1). A small one starts
       near the mean of the word vectors, from which a model without pretrained
-      weights learns faster; as LayerScale (arXiv:2103.17239).
+      weights learns faster; as LayerScale (arXiv:2103.17239). Needs
+      `post_norms`, whose scale it is.
     dtype: of activations and matrix products; parameters are float32.
   """
 
@@ -44,14 +57,20 @@ class EncoderConfig:
   global_every: int = 6
   local_rope_theta: float = 1e4
   global_rope_theta: float = 1e6
+  global_rope_scale: float = 1.0
   query_scale: float | None = None
+  qk_norm: bool = True
+  post_norms: bool = True
+  attention_softcap: float | None = None
+  logit_softcap: float | None = None
   norm_epsilon: float = 1e-6
   branch_gain: float = 1.0
   dtype: Literal['bfloat16', 'float32'] = 'bfloat16'
 
   def __post_init__(self):
     for name, size in dataclasses.asdict(self).items():
-      if isinstance(size, int | float) and size <= 0:
+      # A bool is an int, and False is a good value.
+      if type(size) in (int, float) and size <= 0:
         raise ValueError(
           f'EncoderConfig.{name} is {size}; it must be greater than 0.'
         )
@@ -64,6 +83,11 @@ class EncoderConfig:
       raise ValueError(
         f'EncoderConfig.head_dim is {self.head_dim}; the rotary embedding '
         'turns pairs, so it must be even.'
+      )
+    if self.branch_gain != 1 and not self.post_norms:
+      raise ValueError(
+        f'EncoderConfig.branch_gain is {self.branch_gain}, the scale of a norm '
+        'that EncoderConfig.post_norms=False leaves out; set it to 1.'
       )
 
   def is_global(self, layer: int) -> bool:

@@ -2,7 +2,7 @@
 
 Source: Gemini Embedding (arXiv:2503.07891), section 3.1. M is a bidirectional
 transformer, P the mean over tokens, f one linear map. This is also the narrow
-door to Flax: the rest of gemb sees the three functions of an `Embedder`.
+door to Flax: the rest of gemb sees the functions of an `Embedder`.
 """
 
 import dataclasses
@@ -28,20 +28,27 @@ class EmbedderModule(nn.Module):
 
   config: EmbedderConfig
 
-  @nn.compact
-  def __call__(self, tokens_TL: Int32[Array, 'T L']) -> Float[Array, 'T E']:
-    """Embeds right-padded texts; float32 whatever the encoder's dtype."""
-    real_TL = tokens_TL != PAD
-    x_TLD = Encoder(self.config.encoder, name='encoder')(tokens_TL, real_TL)
-    pooled_TD = mean_pool(x_TLD, real_TL)
-    embedding_TE = layers.Einsum(
+  def setup(self):
+    """Declares M and f; P, the mean, has no parameters."""
+    self.encoder = Encoder(self.config.encoder)
+    self.projection = layers.Einsum(
       'TD,DE->TE',
       (self.config.encoder.width, self.config.embedding_width),
       ('embed', 'embedding'),
       (0,),
-      name='projection',
-    )(pooled_TD)
+    )
+
+  def __call__(self, tokens_TL: Int32[Array, 'T L']) -> Float[Array, 'T E']:
+    """Embeds padded texts; float32 whatever the encoder's dtype."""
+    x_TLD = self.token_vectors(tokens_TL)
+    embedding_TE = self.projection(mean_pool(x_TLD, tokens_TL != PAD))
     return axes.constrain(embedding_TE, 'batch', 'act_embedding')
+
+  def token_vectors(
+    self, tokens_TL: Int32[Array, 'T L']
+  ) -> Float[Array, 'T L D']:
+    """Returns M(T), the last hidden state; on padding it means nothing."""
+    return self.encoder(tokens_TL, tokens_TL != PAD)
 
 
 def mean_pool(
@@ -63,12 +70,14 @@ class Embedder:
     config: what the parameters' shapes depend on.
     init: key -> parameters, float32.
     apply: (parameters, tokens [T, L]) -> embeddings [T, E], float32.
+    token_vectors: (parameters, tokens [T, L]) -> M's vectors [T, L, D].
     logical_axes: the parameters' tree, with a tuple of axis names a leaf.
   """
 
   config: EmbedderConfig
   init: Callable[[jax.Array], Params]
   apply: Callable[[Params, Array], Array]
+  token_vectors: Callable[[Params, Array], Array]
   logical_axes: Any
 
 
@@ -85,8 +94,14 @@ def make_embedder(config: EmbedderConfig) -> Embedder:
   def apply(params: Params, tokens_TL: Array) -> Array:
     return cast(Array, module.apply({'params': params}, tokens_TL))
 
+  def token_vectors(params: Params, tokens_TL: Array) -> Array:
+    x_TLD = module.apply(
+      {'params': params}, tokens_TL, method=EmbedderModule.token_vectors
+    )
+    return cast(Array, x_TLD)
+
   specs = nn.get_partition_spec(jax.eval_shape(boxed, jax.random.key(0)))
   names = jax.tree.map(
     tuple, specs, is_leaf=lambda x: isinstance(x, jax.sharding.PartitionSpec)
   )
-  return Embedder(config, init, apply, names)
+  return Embedder(config, init, apply, token_vectors, names)

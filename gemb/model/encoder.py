@@ -1,7 +1,8 @@
 """The transformer M: tokens to vectors, one for each token."""
 
+from typing import NamedTuple
+
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int32
 
@@ -10,48 +11,76 @@ from gemb.model import attention, layers
 from gemb.model.config import EncoderConfig
 
 
+class Kind(NamedTuple):
+  """What local and global layers differ in; stacked over layers, to be scanned.
+
+  Attributes:
+    radius: of attention.
+    theta: base of the rotary embedding.
+    scale: that its positions are divided by.
+  """
+
+  radius: Int32[Array, '*layers']
+  theta: Float[Array, '*layers']
+  scale: Float[Array, '*layers']
+
+
 class Block(nn.Module):
-  """Attention and feed-forward, each normalised before and after (Gemma 3)."""
+  """Attention and feed-forward, normalised before and (Gemma 2, 3) after."""
 
   config: EncoderConfig
+  causal: bool = False
 
   @nn.compact
   def __call__(
     self,
     x_BLD: Float[Array, 'B L D'],
-    kind: tuple[Int32[Array, ''], Float[Array, '']],
+    kind: Kind,
     positions_BL: Int32[Array, 'B L'],
     real_BL: Bool[Array, 'B L'],
   ) -> tuple[Float[Array, 'B L D'], None]:
-    """Returns the next residual stream; `kind` is the layer's radius, theta."""
-    radius, theta = kind
+    """Returns the next residual stream; `kind` is that of this layer."""
+    c = self.config
 
     def norm(name: str, x: Array, gain: float = 1.0) -> Array:
-      epsilon = self.config.norm_epsilon
-      return layers.RMSNorm(epsilon, gain=gain, name=name)(x)
+      return layers.RMSNorm(c.norm_epsilon, gain=gain, name=name)(x)
 
-    visible_BLL = attention.visible(positions_BL, real_BL, radius)
-    y_BLD = attention.Attention(self.config, name='attention')(
-      norm('pre_attention', x_BLD), positions_BL, visible_BLL, theta
+    def join(name: str, y_BLD: Array) -> Array:
+      return norm(name, y_BLD, c.branch_gain) if c.post_norms else y_BLD
+
+    visible_BLL = attention.visible(
+      positions_BL, real_BL, kind.radius, causal=self.causal
     )
-    x_BLD += norm('post_attention', y_BLD, self.config.branch_gain)
-    y_BLD = layers.GatedMLP(self.config.mlp_width, name='mlp')(
-      norm('pre_mlp', x_BLD)
+    y_BLD = attention.Attention(c, name='attention')(
+      norm('pre_attention', x_BLD),
+      positions_BL,
+      visible_BLL,
+      kind.theta,
+      kind.scale,
     )
-    x_BLD += norm('post_mlp', y_BLD, self.config.branch_gain)
+    x_BLD += join('post_attention', y_BLD)
+    y_BLD = layers.GatedMLP(c.mlp_width, name='mlp')(norm('pre_mlp', x_BLD))
+    x_BLD += join('post_mlp', y_BLD)
     return axes.constrain(x_BLD, 'batch', 'length', 'act_embed'), None
 
 
 class Encoder(nn.Module):
-  """Embedding table, the scanned stack of blocks, and a last norm."""
+  """Embedding table, the scanned stack of blocks, and a last norm.
+
+  Attributes:
+    config: of the transformer.
+    causal: whether a token sees only itself and those before it, as in the
+      decoder that the parameters may come from.
+  """
 
   config: EncoderConfig
+  causal: bool = False
 
   @nn.compact
   def __call__(
     self, tokens_BL: Int32[Array, 'B L'], real_BL: Bool[Array, 'B L']
   ) -> Float[Array, 'B L D']:
-    """Encodes right-padded texts; `real_BL` is False on padding."""
+    """Encodes padded texts; `real_BL` is False on padding."""
     c = self.config
     table_VD = layers.parameter(
       self,
@@ -71,7 +100,7 @@ class Encoder(nn.Module):
     B, L = tokens_BL.shape
     positions_BL = jnp.broadcast_to(jnp.arange(L, dtype=jnp.int32), (B, L))
     # One traced block for all layers: compile time does not grow with depth.
-    # Local and global layers differ in two scanned numbers only.
+    # Local and global layers differ in a few scanned numbers only.
     blocks = nn.scan(
       Block,
       variable_axes={'params': 0},
@@ -79,14 +108,19 @@ class Encoder(nn.Module):
       in_axes=(0, nn.broadcast, nn.broadcast),
       length=c.layers,
       metadata_params={nn.PARTITION_NAME: 'layers'},
-    )(c, name='blocks')
+    )(c, self.causal, name='blocks')
     x_BLD, _ = blocks(x_BLD, _kinds(c, L), positions_BL, real_BL)
     return layers.RMSNorm(c.norm_epsilon, name='final_norm')(x_BLD)
 
 
-def _kinds(c: EncoderConfig, length: int) -> tuple[jax.Array, jax.Array]:
-  """Returns each layer's attention radius and rotary base."""
+def _kinds(c: EncoderConfig, length: int) -> Kind:
+  """Returns each layer's kind."""
   is_global = [c.is_global(i) for i in range(c.layers)]
   radius = [length if g else c.local_radius for g in is_global]
   theta = [c.global_rope_theta if g else c.local_rope_theta for g in is_global]
-  return jnp.array(radius, jnp.int32), jnp.array(theta, jnp.float32)
+  scale = [c.global_rope_scale if g else 1.0 for g in is_global]
+  return Kind(
+    jnp.array(radius, jnp.int32),
+    jnp.array(theta, jnp.float32),
+    jnp.array(scale, jnp.float32),
+  )

@@ -69,14 +69,16 @@ def rotate(
   x_BLNH: Float[Array, 'B L N H'],
   positions_BL: Int32[Array, 'B L'],
   theta: Float[Array, ''],
+  scale: Float[Array, ''],
 ) -> Float[Array, 'B L N H']:
-  """Turns each pair (x_i, x_{i + H/2}) by position * theta^(-2i/H) radians.
+  """Turns pair (x_i, x_{i + H/2}) by position / scale * theta^(-2i/H) radians.
 
   Source: RoFormer (arXiv:2104.09864), equation 34, in the half-split layout
-  of Gemma. Computed in float32: bfloat16 angles are wrong beyond 256 tokens.
+  of Gemma; the scale is Position Interpolation's (arXiv:2306.15595). Computed
+  in float32: bfloat16 angles are wrong beyond 256 tokens.
   """
   half = x_BLNH.shape[-1] // 2
-  frequency_H = theta ** (-jnp.arange(half, dtype=jnp.float32) / half)
+  frequency_H = theta ** (-jnp.arange(half, dtype=jnp.float32) / half) / scale
   angle_BLH = (
     positions_BL[..., None].astype(jnp.float32) * frequency_H[None, None]
   )
@@ -84,6 +86,14 @@ def rotate(
   first, second = jnp.split(x_BLNH.astype(jnp.float32), 2, axis=-1)
   turned = (first * cos - second * sin, second * cos + first * sin)
   return jnp.concatenate(turned, axis=-1).astype(x_BLNH.dtype)
+
+
+def softcap(x: Float[Array, '*b'], cap: float | None) -> Float[Array, '*b']:
+  """Returns cap * tanh(x / cap), between -cap and cap; `x` without a cap.
+
+  Source: Gemma 2 (arXiv:2408.00118), section 2.
+  """
+  return x if cap is None else cap * jnp.tanh(x / cap)
 
 
 class GatedMLP(nn.Module):

@@ -31,6 +31,23 @@ def everything(length):
   return jnp.ones((2, length, length), bool)
 
 
+def test_in_causal_mode_a_token_sees_twice_the_radius_of_latest_tokens():
+  visible = attention.visible(
+    positions(6), jnp.ones((1, 6), bool), jnp.int32(1), causal=True
+  )
+  np.testing.assert_array_equal(
+    visible[0].astype(int),
+    [
+      [1, 0, 0, 0, 0, 0],
+      [1, 1, 0, 0, 0, 0],
+      [0, 1, 1, 0, 0, 0],
+      [0, 0, 1, 1, 0, 0],
+      [0, 0, 0, 1, 1, 0],
+      [0, 0, 0, 0, 1, 1],
+    ],
+  )
+
+
 def test_a_token_sees_real_tokens_within_the_radius_on_either_side():
   real = jnp.array([[1, 1, 1, 1, 1, 0]], bool)
   visible = attention.visible(positions(6), real, jnp.int32(2))
@@ -121,7 +138,8 @@ def test_softmax_is_float32_for_bfloat16_tokens():
 
 def layer(config, x, places, params=None, theta=1e4):
   module = attention.Attention(config)
-  inputs = (x, places, everything(x.shape[1]), jnp.float32(theta))
+  numbers = jnp.float32(theta), jnp.float32(1)
+  inputs = (x, places, everything(x.shape[1]), *numbers)
   params = params or nn.unbox(module.init(jax.random.key(1), *inputs))
   return module.apply(params, *inputs), params
 

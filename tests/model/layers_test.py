@@ -5,6 +5,8 @@ import numpy as np
 
 from gemb.model import layers
 
+ONE = jnp.float32(1)
+
 
 def normal(seed, shape):
   return jax.random.normal(jax.random.key(seed), shape)
@@ -60,15 +62,31 @@ def test_a_linear_map_computes_in_its_inputs_type():
 
 def test_rotation_turns_halves_by_the_position():
   x = jnp.array([1.0, 0.0, 0.0, 1.0]).reshape(1, 1, 1, 4)
-  y = layers.rotate(x, jnp.array([[3]]), jnp.float32(100.0))
+  y = layers.rotate(x, jnp.array([[3]]), jnp.float32(100.0), ONE)
   # Pairs (x_0, x_2) by 3 * 100^0 and (x_1, x_3) by 3 * 100^-0.5 radians.
   wanted = [np.cos(3), -np.sin(0.3), np.sin(3), np.cos(0.3)]
   np.testing.assert_allclose(y.ravel(), wanted, atol=1e-6)
 
 
+def test_a_scale_of_two_turns_as_half_the_position():
+  x = jax.random.normal(jax.random.key(0), (1, 1, 2, 8))
+  theta = jnp.float32(1e4)
+  scaled = layers.rotate(x, jnp.array([[6]]), theta, jnp.float32(2))
+  np.testing.assert_allclose(
+    scaled, layers.rotate(x, jnp.array([[3]]), theta, ONE), atol=1e-6
+  )
+
+
+def test_a_softcap_bounds_and_hardly_moves_what_is_small():
+  x = jnp.array([-1e4, -1.0, 0.0, 1.0, 1e4])
+  capped = layers.softcap(x, 50.0)
+  np.testing.assert_allclose(capped, [-50, -1, 0, 1, 50], atol=2e-4)
+  assert layers.softcap(x, None) is x
+
+
 def test_position_zero_is_not_turned():
   x = normal(0, (1, 1, 2, 4))
-  y = layers.rotate(x, jnp.array([[0]]), jnp.float32(1e4))
+  y = layers.rotate(x, jnp.array([[0]]), jnp.float32(1e4), ONE)
   np.testing.assert_array_equal(y, x)
 
 
@@ -77,7 +95,9 @@ def test_inner_products_depend_on_relative_position_only():
 
   def products(first):
     positions = first + jnp.arange(5)[None]
-    turned = [layers.rotate(x, positions, jnp.float32(1e4)) for x in (q, k)]
+    turned = [
+      layers.rotate(x, positions, jnp.float32(1e4), ONE) for x in (q, k)
+    ]
     return jnp.einsum('BLNH,BSNH->BNLS', *turned)
 
   np.testing.assert_allclose(products(0), products(100), atol=2e-5)
@@ -87,7 +107,7 @@ def test_inner_products_depend_on_relative_position_only():
 
 def test_rotation_is_exact_at_long_positions_in_bfloat16():
   x = jnp.ones((1, 1, 1, 2), jnp.bfloat16)
-  y = layers.rotate(x, jnp.array([[2047]]), jnp.float32(1e4))
+  y = layers.rotate(x, jnp.array([[2047]]), jnp.float32(1e4), ONE)
   assert y.dtype == jnp.bfloat16
   wanted = [
     np.cos(2047) - np.sin(2047),
