@@ -19,6 +19,7 @@ from gemb.data.loader import Loader, Plan, prefetch
 from gemb.data.records import Records, make_spec
 from gemb.data.tokenizer import Tokenizer, load_tokenizer
 from gemb.evals import suite
+from gemb.initial import initial_params
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train import metrics, optimizer
@@ -78,7 +79,8 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
         done, abstract_state(embedder, updates, layout)
       )
     else:
-      state = init_state(embedder, updates, layout, run.seed)
+      params = initial_params(run, embedder, layout)
+      state = init_state(embedder, updates, layout, params)
     workdir.write_tokenizer(tokenizer)
     workdir.write_run(config_text, made_by)
     train_step = make_train_step(

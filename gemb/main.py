@@ -1,14 +1,11 @@
-"""The command line: `gemb train`, `cache`, `evaluate` and `encode`.
-
-Heavy imports wait until a command is known: `gemb --help` is instant, and
-only `gemb cache` ever imports TensorFlow.
-"""
+"""The command line: what there is to say, and how mistakes are told."""
 
 import argparse
 import os
-import pathlib
 import sys
 from collections.abc import Sequence
+
+from gemb import commands
 
 _EXAMPLE = 'configs/run/00_quickstart.gin'
 
@@ -36,82 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
   return 0
 
 
-def _train(options: argparse.Namespace) -> None:
-  run, text = _load(options)
-  from gemb import loop, workdir
-
-  loop.train(run, workdir.make_workdir(options.workdir), config_text=text)
-
-
-def _cache(options: argparse.Namespace) -> None:
-  run, _ = _load(options)
-  try:
-    from gemb.data import cache
-  except ModuleNotFoundError as error:
-    raise ValueError(
-      f'Making caches needs {error.name}, which is not installed: pip install '
-      '"gemb[data]". Caches made elsewhere can be copied into the data folder.'
-    ) from error
-  cache.build(run.data)
-
-
-def _evaluate(options: argparse.Namespace) -> None:
-  from gemb import config, evaluation, workdir
-  from gemb.evals import report
-  from gemb.evals.results import markdown_table
-  from gemb.train.metrics import read_metrics
-
-  found = workdir.find_workdir(options.workdir)
-  run, _ = config.load([str(found.config)], options.gin)
-  results = evaluation.evaluate(run, found, step=options.step)
-  if options.plots:
-    metrics = read_metrics(found.root)
-    report.save_plots(options.plots, results=results, metrics=metrics)
-  print(f'\n{markdown_table(results)}\nReport: {found.report}')
-
-
-def _encode(options: argparse.Namespace) -> None:
-  import numpy as np
-
-  from gemb import config, files, prompts, trained, workdir
-  from gemb.evals.retrieval import truncate
-
-  found = workdir.find_workdir(options.workdir)
-  run, _ = config.load([str(found.config)], options.gin)
-  prompt = prompts.make_prompt(options.task)
-  dress = prompt.dress_passage if options.passages else prompt.dress_query
-  texts = _read_lines(pathlib.Path(options.input))
-  encoder, step = trained.load_encoder(run, found, step=options.step)
-  vectors = encoder.encode([dress(text) for text in texts])
-  width = run.model.embedding_width
-  prefix = width if options.prefix is None else options.prefix
-  vectors = truncate(vectors, prefix)
-  with files.write_path(options.output) as path, path.open('wb') as file:
-    np.save(file, vectors)
-  print(
-    f'{len(vectors):,} unit vectors of width {vectors.shape[1]}, from step '
-    f'{step}, in {options.output}'
-  )
-
-
-def _read_lines(path: pathlib.Path) -> list[str]:
-  try:
-    texts = path.read_text(encoding='utf-8').splitlines()
-  except (OSError, UnicodeDecodeError) as error:
-    raise ValueError(
-      f'--input={path} cannot be read ({error}); give a UTF-8 file.'
-    ) from error
-  if not texts:
-    raise ValueError(f'--input={path} has no line; give a text a line.')
-  return texts
-
-
-def _load(options: argparse.Namespace):
-  from gemb import config
-
-  return config.load(options.gin_file, options.gin)
-
-
 class _Parser(argparse.ArgumentParser):
   """Collects every --gin.NAME=VALUE, as T5X spells them, in `gin`."""
 
@@ -134,10 +55,18 @@ def _parser() -> argparse.ArgumentParser:
     description='Train text embedding models, and use them.',
     epilog=f'example: gemb train --gin_file={_EXAMPLE} --workdir=runs/try',
   )
-  commands = parser.add_subparsers(required=True, metavar='COMMAND')
+  to = parser.add_subparsers(required=True, metavar='COMMAND')
+  _add_training(to)
+  _add_judging(to)
+  _add_using(to)
+  return parser
+
+
+def _add_training(to) -> None:
+  """The commands that take gin files."""
   _add(
-    commands,
-    _train,
+    to,
+    commands.train,
     'train',
     'Train from gin files, or go on where the same command stopped.',
     f'--gin_file={_EXAMPLE} --gin.Run.steps=100 --workdir=runs/try',
@@ -145,8 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     workdir=True,
   )
   _add(
-    commands,
-    _cache,
+    to,
+    commands.cache,
     'cache',
     'Get the corpora of a run, train its tokenizer, tokenise its tasks. '
     'The data folder is $GEMB_DATA, or ~/.cache/gemb.',
@@ -154,20 +83,80 @@ def _parser() -> argparse.ArgumentParser:
     files=True,
   )
   command = _add(
-    commands,
-    _evaluate,
-    'evaluate',
-    'Evaluate a trained model on the held-out tasks, and write report.html.',
+    to,
+    commands.weights,
+    'weights',
+    'Fetch pretrained weights into the data folder. Their terms are shown '
+    'first, and have to be accepted.',
+    'gemma3_270m --accept_gemma_terms',
+  )
+  command.add_argument('name', help='such as gemma3_270m')
+  command.add_argument(
+    '--accept_gemma_terms',
+    action='store_true',
+    help='you have read the terms of Gemma and accept them',
+  )
+  _add(
+    to,
+    commands.init,
+    'init',
+    'Begin a work folder without training, to check, evaluate or export the '
+    'model of step 0.',
+    f'--gin_file={_EXAMPLE} --workdir=runs/untrained',
+    files=True,
+    workdir=True,
+  )
+
+
+def _add_judging(to) -> None:
+  """The commands that say how good a model is."""
+  command = _add(
+    to,
+    commands.check,
+    'check',
+    'Prove on the real parameters that they encode in both directions, and '
+    'that padding and other rows leave no trace; `gemb train` does it too.',
     '--workdir=runs/try',
+    workdir=True,
+  )
+  _add_step(command)
+  command = _add(
+    to,
+    commands.evaluate,
+    'evaluate',
+    'Evaluate a model on the held-out tasks, and write report.html; or, with '
+    '--mteb or --data, with the evaluators of MTEB.',
+    '--workdir=runs/try --mteb="MTEB(Multilingual, v2)"',
     workdir=True,
   )
   _add_step(command)
   command.add_argument(
     '--plots', metavar='DIR', help='write the plots of the report there too'
   )
+  command.add_argument(
+    '--mteb',
+    action='append',
+    default=[],
+    metavar='NAME',
+    help='a benchmark or a task of MTEB; may be repeated',
+  )
+  command.add_argument(
+    '--data', metavar='DIR', help='evaluate on the files of a folder'
+  )
+  command.add_argument(
+    '--prefix',
+    type=int,
+    action='append',
+    default=[],
+    help='dimensions to keep, with --mteb and --data; may be repeated',
+  )
+
+
+def _add_using(to) -> None:
+  """The commands that use a model."""
   command = _add(
-    commands,
-    _encode,
+    to,
+    commands.encode,
     'encode',
     'Embed the lines of a text file; write a .npy of unit vectors.',
     "--workdir=runs/try --input=texts.txt --output=vectors.npy --task='code "
@@ -184,11 +173,34 @@ def _parser() -> argparse.ArgumentParser:
     '--passages', action='store_true', help='the texts are searched, not asked'
   )
   command.add_argument('--prefix', type=int, help='dimensions to keep')
-  return parser
+  command = _add(
+    to,
+    commands.export,
+    'export',
+    'Write a folder that sentence-transformers loads.',
+    '--workdir=runs/try --output=exported --dtype=bfloat16',
+    workdir=True,
+  )
+  _add_step(command)
+  command.add_argument(
+    '--output', required=True, metavar='DIR', help='the folder to write'
+  )
+  command.add_argument(
+    '--dtype',
+    choices=('float32', 'bfloat16'),
+    default='float32',
+    help='of the weights (float32)',
+  )
+  command.add_argument(
+    '--truncate_dim', type=int, help='dimensions that users get by default'
+  )
+  command.add_argument(
+    '--max_length', type=int, help='longest text in tokens; as trained'
+  )
 
 
 def _add(
-  commands,
+  to,
   command,
   name: str,
   text: str,
@@ -197,7 +209,7 @@ def _add(
   files: bool = False,
   workdir: bool = False,
 ) -> argparse.ArgumentParser:
-  parser = commands.add_parser(
+  parser = to.add_parser(
     name,
     help=text,
     description=text,
@@ -222,7 +234,9 @@ def _add(
 
 def _add_step(parser: argparse.ArgumentParser) -> None:
   parser.add_argument(
-    '--step', type=int, help='checkpoint; the last by default'
+    '--step',
+    type=int,
+    help='checkpoint; the last by default, 0 for the model as it begins',
   )
 
 

@@ -8,6 +8,7 @@ from gemb.data.config import DataConfig
 from gemb.evals.suite import EvalConfig
 from gemb.losses.matryoshka import LossConfig, check_prefixes
 from gemb.model.config import EmbedderConfig
+from gemb.model.from_decoder import PretrainedConfig
 from gemb.train.checkpoints import CheckpointConfig
 from gemb.train.optimizer import OptimizerConfig, check_warmup
 
@@ -26,6 +27,7 @@ class Run:
       memory for so many.
     log_every_steps: between two lines of metrics.
     model: the embedder.
+    pretrained: the decoder that it starts from; None: random parameters.
     data: tasks, prompts, tokenizer and batches.
     loss: temperature and MRL prefixes.
     optimizer: learning rate and decay.
@@ -41,6 +43,7 @@ class Run:
   microbatch: int
   log_every_steps: int = 10
   model: EmbedderConfig
+  pretrained: PretrainedConfig | None = None
   data: DataConfig
   loss: LossConfig
   optimizer: OptimizerConfig

@@ -6,10 +6,11 @@ from gemb import axes, encode
 from gemb.axes import Layout
 from gemb.data.tokenizer import Tokenizer
 from gemb.encode import Encoder
+from gemb.initial import initial_params
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train.checkpoints import Checkpoints, check_same
-from gemb.train.state import abstract_params, init_params
+from gemb.train.state import abstract_params
 from gemb.workdir import Workdir
 
 
@@ -20,8 +21,8 @@ def load_encoder(
 
   Args:
     run: as `workdir.config` describes it.
-    workdir: of a run that has a checkpoint.
-    step: of the checkpoint; 0: the untrained model; None: the last.
+    workdir: of a run that has begun.
+    step: of the checkpoint; 0: the model as it begins; None: the last.
 
   Returns:
     The encoder, and its checkpoint's step.
@@ -33,23 +34,25 @@ def load_encoder(
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   embedder = make_embedder(run.model)
   with Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints:
-    if not checkpoints.steps():
+    steps = checkpoints.steps()
+    if step is None and not steps:
       raise ValueError(
-        f'{workdir.root} has no checkpoint yet; run `gemb train` first.'
+        f'{workdir.root} has no checkpoint yet; run `gemb train` first, or '
+        'name --step=0, the model as it begins.'
       )
-    last = checkpoints.steps()[-1]
-    step = last if step is None else step
-    was = checkpoints.about(step or last)
-    model = dataclasses.asdict(run.model)
-    check_same(was['model'], model, 'architecture (Run.model)')
+    step = steps[-1] if step is None else step
     tokenizer = Tokenizer(workdir.tokenizer)
-    check_same(
-      {'sha256': was['data']['tokenizer']},
-      {'sha256': tokenizer.sha256},
-      f'tokenizer than {tokenizer.path}',
-    )
+    if step or steps:
+      was = checkpoints.about(step or steps[-1])
+      model = dataclasses.asdict(run.model)
+      check_same(was['model'], model, 'architecture (Run.model)')
+      check_same(
+        {'sha256': was['data']['tokenizer']},
+        {'sha256': tokenizer.sha256},
+        f'tokenizer than {tokenizer.path}',
+      )
     if step == 0:
-      params = init_params(embedder, layout, run.seed)
+      params = initial_params(run, embedder, layout)
     else:
       like = abstract_params(embedder, layout)
       params = checkpoints.restore_params(step, like)

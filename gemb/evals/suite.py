@@ -33,6 +33,9 @@ class EvalConfig:
     min_candidates: languages with fewer are left out.
     max_candidates_in_training: the same for evaluations while training, which
       are so cheaper, and easier.
+    mteb_prompts: {a task or a type of task of MTEB: a task string of
+      gemb.prompts, or two templates}, where `gemb.prompts.BY_MTEB_TYPE` shall
+      not hold.
   """
 
   every_steps: int
@@ -41,6 +44,9 @@ class EvalConfig:
   max_candidates: int = 500
   min_candidates: int = 50
   max_candidates_in_training: int = 100
+  mteb_prompts: dict[str, str | tuple[str, str]] = dataclasses.field(
+    default_factory=dict
+  )
 
   def __post_init__(self):
     if self.every_steps < 1:

@@ -79,10 +79,9 @@ def init_state(
   embedder: Embedder,
   optimizer: optax.GradientTransformation,
   layout: Layout,
-  seed: int,
+  params: Params,
 ) -> TrainState:
-  """Initialises the state in place, with the parameters of `init_params`."""
-  params = init_params(embedder, layout, seed)
+  """Initialises the optimizer in place, about these parameters."""
   opt_shardings = _shardings(
     abstract_state(embedder, optimizer, layout).opt_state
   )

@@ -22,7 +22,8 @@ def states(embedder, layout):
   def make(mesh):
     where = layout(mesh)
     with axes.use(where):
-      initial = state_lib.init_state(embedder, ADAM, where, seed=3)
+      params = state_lib.init_params(embedder, where, seed=3)
+      initial = state_lib.init_state(embedder, ADAM, where, params)
       abstract = state_lib.abstract_state(embedder, ADAM, where)
     return initial, abstract
 

@@ -21,7 +21,8 @@ def abstract(embedder, layout):
 
 @pytest.fixture(scope='module')
 def initial(embedder, layout):
-  return state.init_state(embedder, OPTIMIZER, layout('all'), 0)
+  params = state.init_params(embedder, layout('all'), 0)
+  return state.init_state(embedder, OPTIMIZER, layout('all'), params)
 
 
 def shardings(tree):

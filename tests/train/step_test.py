@@ -189,7 +189,8 @@ def run(embedder, layout):
   batch = make_batch()
   history = []
   with axes.use(layout('all')) as where:
-    first = current = state.init_state(embedder, adam, where, 0)
+    params = state.init_params(embedder, where, 0)
+    first = current = state.init_state(embedder, adam, where, params)
     placed = place(batch, where)
     train_step = step.make_train_step(
       step.make_loss(embedder, LOSS, 8), adam, schedule

@@ -1,0 +1,174 @@
+"""What the commands of `gemb` do, each given its options.
+
+Heavy imports wait until a command is known: `gemb --help` is instant, and
+only `gemb cache` ever imports TensorFlow, only MTEB PyTorch.
+"""
+
+import argparse
+import pathlib
+from typing import Any
+
+
+def train(options: argparse.Namespace) -> None:
+  """Trains, or goes on."""
+  run, text = _load(options)
+  from gemb import loop, workdir
+
+  loop.train(run, workdir.make_workdir(options.workdir), config_text=text)
+
+
+def init(options: argparse.Namespace) -> None:
+  """Begins a work folder without training: the model of step 0."""
+  from gemb import provenance, workdir
+  from gemb.data.tokenizer import load_tokenizer
+
+  run, text = _load(options)
+  tokenizer = load_tokenizer(run.data.tokenizer)
+  made = workdir.make_workdir(options.workdir)
+  if made.config.is_file():
+    raise ValueError(
+      f'{made.root} holds a run already (config.gin); choose another --workdir.'
+    )
+  made.write_tokenizer(tokenizer)
+  made.write_run(text, provenance.about_run())
+  print(f'{made.root} is the model of step 0: use it with --step=0.')
+
+
+def cache(options: argparse.Namespace) -> None:
+  """Makes corpora, tokenizer and caches."""
+  run, _ = _load(options)
+  try:
+    from gemb.data import cache
+  except ModuleNotFoundError as error:
+    raise ValueError(
+      f'Making caches needs {error.name}, which is not installed: pip install '
+      '"gemb[data]". Caches made elsewhere can be copied into the data folder.'
+    ) from error
+  cache.build(run.data)
+
+
+def weights(options: argparse.Namespace) -> None:
+  """Fetches pretrained weights, once their terms are accepted."""
+  from gemb.data import weights
+
+  folder = weights.fetch(options.name, accepted=options.accept_gemma_terms)
+  print(f'{options.name} is in {folder}')
+
+
+def check(options: argparse.Namespace) -> None:
+  """Proves on the real parameters that the encoder is one."""
+  from gemb import axes, trained
+  from gemb.model import check
+  from gemb.model.embedder import make_embedder
+
+  run, found = _find(options)
+  encoder, step = trained.load_encoder(run, found, step=options.step)
+  embedder = make_embedder(run.model)
+  with axes.use(encoder.layout):
+    findings = check.check_embedder(embedder, encoder.params, encoder.layout)
+  print('\n'.join(map(str, findings)))
+  print(f'Step {step} is an encoder.')
+
+
+def evaluate(options: argparse.Namespace) -> None:
+  """Judges the model on the held-out tasks, or with MTEB."""
+  if options.mteb or options.data:
+    _evaluate_with_mteb(options)
+    return
+  from gemb import evaluation
+  from gemb.evals import report
+  from gemb.evals.results import markdown_table
+  from gemb.train.metrics import read_metrics
+
+  run, found = _find(options)
+  results = evaluation.evaluate(run, found, step=options.step)
+  if options.plots:
+    metrics = read_metrics(found.root)
+    report.save_plots(options.plots, results=results, metrics=metrics)
+  print(f'\n{markdown_table(results)}\nReport: {found.report}')
+
+
+def export(options: argparse.Namespace) -> None:
+  """Writes a sentence-transformers folder."""
+  from gemb import export
+
+  run, found = _find(options)
+  export.export(
+    run,
+    found,
+    options.output,
+    step=options.step,
+    dtype=options.dtype,
+    truncate_dim=options.truncate_dim,
+    max_length=options.max_length,
+  )
+
+
+def encode(options: argparse.Namespace) -> None:
+  """Embeds the lines of a file."""
+  import numpy as np
+
+  from gemb import files, prompts, trained
+  from gemb.evals.retrieval import truncate
+
+  run, found = _find(options)
+  prompt = prompts.make_prompt(options.task)
+  dress = prompt.dress_passage if options.passages else prompt.dress_query
+  texts = _read_lines(pathlib.Path(options.input))
+  encoder, step = trained.load_encoder(run, found, step=options.step)
+  vectors = encoder.encode([dress(text) for text in texts])
+  width = run.model.embedding_width
+  prefix = width if options.prefix is None else options.prefix
+  vectors = truncate(vectors, prefix)
+  with files.write_path(options.output) as path, path.open('wb') as file:
+    np.save(file, vectors)
+  print(
+    f'{len(vectors):,} unit vectors of width {vectors.shape[1]}, from step '
+    f'{step}, in {options.output}'
+  )
+
+
+def _evaluate_with_mteb(options: argparse.Namespace) -> None:
+  from gemb import trained
+  from gemb.evals.mteb import run as mteb_run
+
+  run, found = _find(options)
+  encoder, step = trained.load_encoder(run, found, step=options.step)
+  summary = mteb_run.evaluate_encoder(
+    encoder,
+    names=options.mteb,
+    data=pathlib.Path(options.data) if options.data else None,
+    prefixes=options.prefix or run.loss.prefixes[-1:],
+    model=f'gemb/{found.root.name}',
+    revision=f'step-{step}',
+    folder=found.root,
+    prompts=run.evaluation.mteb_prompts,
+  )
+  print(f'\n{summary.to_markdown()}\nResults: {found.root / "mteb"}')
+
+
+def _read_lines(path: pathlib.Path) -> list[str]:
+  try:
+    texts = path.read_text(encoding='utf-8').splitlines()
+  except (OSError, UnicodeDecodeError) as error:
+    raise ValueError(
+      f'--input={path} cannot be read ({error}); give a UTF-8 file.'
+    ) from error
+  if not texts:
+    raise ValueError(f'--input={path} has no line; give a text a line.')
+  return texts
+
+
+def _load(options: argparse.Namespace):
+  from gemb import config
+
+  return config.load(options.gin_file, options.gin)
+
+
+def _find(options: argparse.Namespace) -> tuple[Any, Any]:
+  """Returns the run of a work folder, and the folder."""
+  from gemb import config, workdir
+
+  found = workdir.find_workdir(options.workdir)
+  run, _ = config.load([str(found.config)], options.gin)
+  return run, found
