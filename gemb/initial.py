@@ -8,6 +8,12 @@ from gemb.run import Run
 from gemb.train.state import abstract_params, init_params
 
 
+def check_pretrained(run: Run) -> None:
+  """Raises FileNotFoundError if the run starts from what is not there."""
+  if run.pretrained is not None:
+    from_decoder.check_path(weights.find(run.pretrained.path))
+
+
 def initial_params(run: Run, embedder: Embedder, layout: Layout) -> Params:
   """Computes or reads the parameters onto their shards.
 

@@ -19,7 +19,7 @@ from gemb.data.loader import Loader, Plan, prefetch
 from gemb.data.records import Records, make_spec
 from gemb.data.tokenizer import Tokenizer, load_tokenizer
 from gemb.evals import suite
-from gemb.initial import initial_params
+from gemb.initial import check_pretrained, initial_params
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train import metrics, optimizer
@@ -47,6 +47,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   # What can be wrong is found before anything is written or computed.
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   _check_sizes(run, layout)
+  check_pretrained(run)
   tokenizer, records = _open_data(run, config_text)
   loader = Loader(run.data, records, tokenizer, seed=run.seed)
   eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)

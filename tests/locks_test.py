@@ -1,5 +1,6 @@
 """What the lock files hold, against pyproject.toml."""
 
+import importlib.metadata
 import pathlib
 import re
 import tomllib
@@ -10,6 +11,12 @@ from packaging.utils import canonicalize_name
 
 ROOT = pathlib.Path(__file__).parents[1]
 LOCKS = ROOT / 'tools' / 'locks'
+PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+EXTRAS = PROJECT['optional-dependencies']
+MARKER = (
+  r'(python_full_version|sys_platform|platform_machine)'
+  r" [<>!=]+ '[\w.]+'"
+)
 
 
 def locked(name):
@@ -19,12 +26,18 @@ def locked(name):
   return {line[0].strip(): [h.strip() for h in line[1:]] for line in lines}
 
 
+def locked_versions(name, package):
+  """Returns the versions that a lock has of one package."""
+  return [
+    next(iter(pin.specifier)).version
+    for pin in map(Requirement, locked(name))
+    if canonicalize_name(pin.name) == canonicalize_name(package)
+  ]
+
+
 @pytest.mark.parametrize('name', ['build', 'run', 'test'])
 def test_a_lock_holds_names_versions_markers_and_hashes_only(name):
-  pin = re.compile(
-    r'[a-z0-9-]+==[\w.]+'
-    r"( ; (python_full_version|sys_platform) [<>!=]+ '[\w.]+')?"
-  )
+  pin = re.compile(rf'[a-z0-9-]+==[\w.]+( ; {MARKER}( or {MARKER})*)?')
   for requirement, hashes in locked(name).items():
     assert pin.fullmatch(requirement), requirement
     assert hashes, requirement
@@ -35,19 +48,27 @@ def test_the_lock_for_tests_holds_that_to_run():
   assert locked('run').items() <= locked('test').items()
 
 
+def test_torch_has_several_builds_and_so_is_locked_without_hashes():
+  (pin,) = (need for need in EXTRAS['parity'] if need.startswith('torch'))
+  assert locked('torch') == {pin: []}
+  assert not locked_versions('test', 'torch')
+
+
+def test_what_every_build_of_torch_needs_is_locked():
+  for need in map(Requirement, importlib.metadata.requires('torch')):
+    if not need.marker:  # an extra, or CUDA's libraries
+      versions = locked_versions('test', need.name)
+      assert versions, need
+      assert all(version in need.specifier for version in versions), need
+
+
 def test_all_that_the_project_needs_is_locked():
-  project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
-  extras = project['optional-dependencies']
   for name, needs in (
-    ('run', project['dependencies'] + extras['data']),
-    ('test', extras['test']),
+    ('run', PROJECT['dependencies'] + EXTRAS['data']),
+    ('test', EXTRAS['test'] + EXTRAS['parity'] + EXTRAS['mteb']),
   ):
-    pins = [Requirement(pin) for pin in locked(name)]
     for need in map(Requirement, needs):
-      found = [
-        next(iter(pin.specifier)).version
-        for pin in pins
-        if canonicalize_name(pin.name) == canonicalize_name(need.name)
-      ]
-      assert found, need
-      assert all(version in need.specifier for version in found), need
+      lock = 'torch' if need.name == 'torch' else name
+      versions = locked_versions(lock, need.name)
+      assert versions, need
+      assert all(version in need.specifier for version in versions), need

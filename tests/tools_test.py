@@ -112,6 +112,7 @@ def test_a_second_set_up_has_nothing_to_do(clone):
   assert '--require-hashes' in build and 'locks/build.txt' in build
   assert '--require-hashes' in run and 'locks/run.txt' in run
   assert '--no-index --editable' in gemb and gemb.endswith('a clone')
+  assert all('--no-deps' in call for call in (build, run, gemb))
   again = clone.run('setup', 'run')
   assert (again.returncode, again.stderr) == (0, '')
   assert clone.pip_calls() == []
@@ -119,7 +120,7 @@ def test_a_second_set_up_has_nothing_to_do(clone):
 
 def test_the_set_up_for_tests_serves_to_run(clone):
   clone.run('setup', 'test')
-  assert len(clone.pip_calls()) == 3
+  assert len(clone.pip_calls()) == 4
   assert clone.run('setup', 'run').returncode == 0
   assert clone.pip_calls() == []
 
@@ -129,6 +130,13 @@ def test_the_set_up_to_run_does_not_serve_for_tests(clone):
   clone.pip_calls()
   clone.run('setup', 'test')
   assert any('locks/test.txt' in call for call in clone.pip_calls())
+
+
+def test_torch_comes_after_the_rest_with_whatever_its_build_needs(clone):
+  clone.run('setup', 'test')
+  *_, test, torch, _ = clone.pip_calls()
+  assert 'locks/test.txt' in test and 'locks/torch.txt' in torch
+  assert '--no-deps' not in torch and '--require-hashes' not in torch
 
 
 @pytest.mark.parametrize('file', ['tools/locks/run.txt', 'pyproject.toml'])

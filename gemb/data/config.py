@@ -15,7 +15,8 @@ class TokenizerConfig:
   over tasks and rates so compare like with like.
 
   Attributes:
-    path: of any SentencePiece `.model`; None: train one.
+    path: of any SentencePiece `.model`, as it is or within the data folder;
+      None: train one.
     name: of the trained one, its folder under tokenizers/ in the data folder.
     vocabulary: pieces of the trained one.
     texts: most texts it is trained on, drawn evenly.

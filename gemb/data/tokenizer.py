@@ -12,6 +12,7 @@ import sentencepiece
 from jaxtyping import Int32
 
 from gemb import files
+from gemb.data import weights
 from gemb.data.archives import data_dir
 from gemb.data.config import TokenizerConfig
 
@@ -99,9 +100,13 @@ class Tokenizer:
 
 
 def tokenizer_path(config: TokenizerConfig) -> pathlib.Path:
-  """Returns where the model lies, or will once it is trained."""
+  """Returns where the model lies, or will once it is trained.
+
+  Raises:
+    FileNotFoundError: it belongs to weights that have not been fetched.
+  """
   if config.path is not None:
-    return pathlib.Path(config.path)
+    return weights.find(config.path)
   return data_dir() / 'tokenizers' / config.name / 'tokenizer.model'
 
 
@@ -109,7 +114,7 @@ def load_tokenizer(config: TokenizerConfig) -> Tokenizer:
   """Loads the configured tokenizer.
 
   Raises:
-    FileNotFoundError: if it is not there.
+    FileNotFoundError: if it, or the weights it belongs to, are not there.
     ValueError: if it was trained with other settings, or has changed since.
   """
   tokenizer = Tokenizer(tokenizer_path(config))

@@ -59,6 +59,14 @@ class PretrainedConfig:
       )
 
 
+def check_path(path: pathlib.Path) -> None:
+  """Raises FileNotFoundError if there is nothing at the path."""
+  if not path.exists():
+    raise FileNotFoundError(
+      f'There is no checkpoint at {path}; check PretrainedConfig.path.'
+    )
+
+
 def open_checkpoint(path: pathlib.Path, config: EncoderConfig) -> Checkpoint:
   """Opens a checkpoint of any known format; reads none of its tensors.
 
@@ -66,10 +74,7 @@ def open_checkpoint(path: pathlib.Path, config: EncoderConfig) -> Checkpoint:
     FileNotFoundError: if there is nothing.
     ValueError: if it has no known format, or is no Gemma.
   """
-  if not path.exists():
-    raise FileNotFoundError(
-      f'There is no checkpoint at {path}; check PretrainedConfig.path.'
-    )
+  check_path(path)
   if path.is_file():
     if path.suffix == '.gguf':
       from gemb.model.formats.gguf import Gguf

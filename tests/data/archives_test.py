@@ -70,6 +70,17 @@ def test_an_archive_is_downloaded_once(index):
   assert visible(path.parent) == [path.name]
 
 
+def test_an_archive_for_another_python_is_read_all_the_same(index, write_wheel):
+  write_wheel(
+    {
+      'tiny-1.0.dist-info/METADATA': f'{METADATA}Requires-Python: >=99\n',
+      'tiny-1.0.dist-info/WHEEL': WHEEL,
+    },
+    name=f'index/{index.name}',
+  )
+  assert archives.fetch(pinned(index)).read_bytes() == index.read_bytes()
+
+
 def test_a_truncated_archive_is_named_and_kept(index):
   archive = pinned(index)
   path = archives.fetch(archive)

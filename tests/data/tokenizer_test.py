@@ -120,6 +120,22 @@ def test_ones_own_model_is_loaded_from_its_path(golden, tokenizer):
   assert load_tokenizer(config).sha256 == tokenizer.sha256
 
 
+def test_the_path_of_a_model_may_be_one_in_the_data_folder(
+  data_folder, golden, tokenizer
+):
+  path = data_folder / 'weights' / 'mine.model'
+  path.parent.mkdir(parents=True)
+  path.write_bytes((golden / 'tokenizer.model').read_bytes())
+  config = TokenizerConfig(path='weights/mine.model')
+  assert load_tokenizer(config).path == path
+
+
+def test_a_model_of_weights_that_are_not_there_is_an_error(data_folder):
+  config = TokenizerConfig(path='weights/gemma3_270m/tokenizer.model')
+  with pytest.raises(FileNotFoundError, match='`gemb weights gemma3_270m` fir'):
+    load_tokenizer(config)
+
+
 def test_a_trained_model_has_gemmas_conventions(data_folder):
   tokenizer = train_tokenizer(SMALL, TEXTS, **FROM)
   assert tokenizer.path == data_folder / 'tokenizers/small/tokenizer.model'
