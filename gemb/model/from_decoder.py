@@ -21,7 +21,6 @@ from gemb.model.config import EncoderConfig
 from gemb.model.embedder import Embedder, Params
 from gemb.model.formats.hugging_face import HuggingFace
 from gemb.model.formats.places import (
-  PROJECTION,
   TABLE,
   Checkpoint,
   Place,
@@ -217,7 +216,7 @@ def _put(
   """Puts a parameter, or a layer of it into `stacked`, onto its shards."""
   sharding = leaf.sharding
   if place.layer is None:
-    return _to_float32(sharding)(_spread(value, sharding))
+    return _spread(value, sharding)
   of_layer = NamedSharding(sharding.mesh, PartitionSpec(*sharding.spec[1:]))
   if stacked is None:
     stacked = _zeros(leaf.shape, sharding)
@@ -227,20 +226,17 @@ def _put(
 
 
 def _spread(value: np.ndarray, sharding: NamedSharding) -> Array:
-  return jax.make_array_from_callback(
-    value.shape, sharding, lambda index: np.ascontiguousarray(value[index])
-  )
+  def shard(index: tuple[slice, ...]) -> np.ndarray:
+    # Copies only where it must: an embedding table is gigabytes.
+    return np.ascontiguousarray(value[index], np.float32)
+
+  return jax.make_array_from_callback(value.shape, sharding, shard)
 
 
 def _initialise(
   embedder: Embedder, path: tuple[str, ...], leaf: Any, seed: int
 ) -> Array:
   """Computes one initial parameter; the compiler drops all others."""
-  if '/'.join(path) != PROJECTION:
-    raise ValueError(
-      f'The checkpoint has no {"/".join(path)}; choose another '
-      'PretrainedConfig.path.'
-    )
 
   def init(key: Array) -> Array:
     return functools.reduce(
@@ -251,16 +247,11 @@ def _initialise(
 
 
 @functools.cache
-def _to_float32(sharding: NamedSharding) -> Callable[[Array], Array]:
-  return jax.jit(lambda x: x.astype(jnp.float32), out_shardings=sharding)
-
-
-@functools.cache
 def _set_layer(
   sharding: NamedSharding,
 ) -> Callable[[Array, Array, Array], Array]:
   def put(stacked: Array, value: Array, layer: Array) -> Array:
-    return stacked.at[layer].set(value.astype(stacked.dtype))
+    return stacked.at[layer].set(value)
 
   return jax.jit(put, out_shardings=sharding, donate_argnums=0)
 

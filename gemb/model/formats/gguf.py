@@ -41,6 +41,7 @@ _FACTS = {
   'attention_softcap': 'attn_logit_softcapping',
   'logit_softcap': 'final_logit_softcapping',
 }
+_ROWS_AT_ONCE = 4096
 
 
 class Gguf(Checkpoint):
@@ -79,8 +80,12 @@ class Gguf(Checkpoint):
   def read(self, name: str) -> np.ndarray:
     """As `places.Checkpoint`; float32, whatever it is stored as."""
     tensor = self._tensors[name]
-    values = quants.dequantize(tensor.data, tensor.tensor_type)
-    return values.reshape(self.shapes[name])
+    values = np.empty(self.shapes[name], np.float32)
+    # Row by row, since the library makes several copies on its way.
+    for start in range(0, len(values), _ROWS_AT_ONCE):
+      rows = slice(start, start + _ROWS_AT_ONCE)
+      values[rows] = quants.dequantize(tensor.data[rows], tensor.tensor_type)
+    return values
 
 
 def _facts(reader: gguf.GGUFReader) -> dict[str, Any]:
