@@ -20,6 +20,7 @@ from gemb.data.records import Records, make_spec
 from gemb.data.tokenizer import Tokenizer, load_tokenizer
 from gemb.evals import suite
 from gemb.initial import check_pretrained, initial_params
+from gemb.model.check import check_embedder
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train import metrics, optimizer
@@ -82,6 +83,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     else:
       params = initial_params(run, embedder, layout)
       state = init_state(embedder, updates, layout, params)
+    check_embedder(run.model, state.params, layout)
     workdir.write_tokenizer(tokenizer)
     workdir.write_run(config_text, made_by)
     train_step = make_train_step(

@@ -109,12 +109,12 @@ class Encoder(nn.Module):
       length=c.layers,
       metadata_params={nn.PARTITION_NAME: 'layers'},
     )(c, self.causal, name='blocks')
-    x_BLD, _ = blocks(x_BLD, _kinds(c, L), positions_BL, real_BL)
+    x_BLD, _ = blocks(x_BLD, kinds(c, L), positions_BL, real_BL)
     return layers.RMSNorm(c.norm_epsilon, name='final_norm')(x_BLD)
 
 
-def _kinds(c: EncoderConfig, length: int) -> Kind:
-  """Returns each layer's kind."""
+def kinds(c: EncoderConfig, length: int) -> Kind:
+  """Returns each layer's kind, for positions below `length`."""
   is_global = [c.is_global(i) for i in range(c.layers)]
   radius = [length if g else c.local_radius for g in is_global]
   theta = [c.global_rope_theta if g else c.local_rope_theta for g in is_global]

@@ -1,0 +1,224 @@
+import dataclasses
+import functools
+import re
+
+import jax.numpy as jnp
+import pytest
+
+from gemb.model import attention, check, embedder, layers
+from gemb.model.config import EmbedderConfig, EncoderConfig
+from gemb.model.embedder import make_embedder
+from gemb.train.state import init_params
+
+GEMMA_3 = EncoderConfig(
+  vocabulary=32,
+  width=16,
+  layers=4,
+  heads=4,
+  kv_heads=2,
+  head_dim=8,
+  mlp_width=32,
+  local_radius=3,
+  global_every=3,
+  query_scale=5.0,
+  global_rope_scale=8.0,
+)
+PLAIN = {'qk_norm': False, 'query_scale': None, 'global_rope_scale': 1.0}
+FAMILIES = {
+  'gemma_1': PLAIN | {'global_every': 1, 'post_norms': False},
+  'gemma_2': PLAIN | {'global_every': 2, 'attention_softcap': 2.0},
+  'gemma_3': {},
+  'multi_query': {'heads': 3, 'kv_heads': 1},
+  'one_local_layer': {'layers': 1, 'local_radius': 1, 'vocabulary': 6},
+  'one_global_layer': {'layers': 1, 'global_every': 1},
+  'a_window_without_end': {'local_radius': 1_000_000},
+  'hardly_more_than_word_vectors': {'layers': 2, 'branch_gain': 0.001},
+}
+
+
+def model(**fields):
+  config = dataclasses.replace(GEMMA_3, **fields)
+  return EmbedderConfig(encoder=config, embedding_width=12)
+
+
+@pytest.fixture
+def measure(one_device):
+  """Returns the findings on a Gemma 3 with random parameters, by name."""
+
+  def check_gemma_3(**fields):
+    config = model(**fields)
+    params = init_params(make_embedder(config), one_device, seed=0)
+    return check.check_embedder(config, params, one_device)
+
+  return check_gemma_3
+
+
+@pytest.mark.parametrize('family', FAMILIES)
+def test_every_family_passes(measure, family):
+  findings = measure(**FAMILIES[family])
+  assert all(finding.holds for finding in findings)
+  equal = [finding.change for finding in findings if not finding.wanted]
+  assert max(equal) < 3e-5  # far from the limit
+
+
+def test_parameters_on_eight_devices_pass(eight_devices):
+  config = model()
+  params = init_params(make_embedder(config), eight_devices, seed=0)
+  findings = check.check_embedder(config, params, eight_devices)
+  assert [finding.what for finding in findings] == [
+    "a token's vector changes with the next token",
+    "a token's vector changes with the token before",
+    "a text's embedding changes with its tokens",
+    "a text's embedding changes with their order",
+    "a text's embedding changes with the amount of padding",
+    "a text's embedding changes with the side of the padding",
+    "a text's embedding changes with the other texts",
+    'attention of layer 0 (local) differs from its definition',
+    'attention of layer 2 (global) differs from its definition',
+  ]
+
+
+LOCAL = 'attention of layer 0 (local) differs from its definition'
+GLOBAL = 'attention of layer 2 (global) differs from its definition'
+PADDING = [
+  "a text's embedding changes with the amount of padding",
+  "a text's embedding changes with the side of the padding",
+]
+
+
+def faults(measure, **fields):
+  """Returns what the error names, without the numbers."""
+  with pytest.raises(ValueError, match='does not compute what it') as error:
+    measure(**fields)
+  listed = re.search('should: (.*)[.] Undo', str(error.value)).group(1)
+  return [re.sub(r' by \S+ \(.*', '', one) for one in listed.split('; ')]
+
+
+@pytest.fixture
+def replace(monkeypatch):
+  """Returns a decorator that puts a fault, given the sound one, in place."""
+
+  def replace_function(module, name):
+    sound = getattr(module, name)
+
+    def decorate(fault):
+      monkeypatch.setattr(module, name, functools.partial(fault, sound))
+
+    return decorate
+
+  return replace_function
+
+
+def test_a_causal_mask_is_found(measure, replace):
+  @replace(attention, 'visible')
+  def _(visible, *arguments, **_):
+    return visible(*arguments, causal=True)
+
+  next_token = "a token's vector changes with the next token"
+  assert faults(measure) == [next_token, LOCAL, GLOBAL]
+
+
+def test_a_mask_that_hides_earlier_tokens_is_found(measure, replace):
+  @replace(attention, 'visible')
+  def _(visible, positions, *arguments, **_):
+    return visible(-positions, *arguments, causal=True)
+
+  token_before = "a token's vector changes with the token before"
+  assert faults(measure) == [token_before, LOCAL, GLOBAL]
+
+
+def test_attention_to_padding_is_found(measure, replace):
+  @replace(attention, 'visible')
+  def _(visible, positions, real, *arguments, **_):
+    return visible(positions, jnp.ones_like(real), *arguments)
+
+  assert faults(measure) == [*PADDING, LOCAL, GLOBAL]
+
+
+def test_a_mean_over_padding_is_found(measure, replace):
+  @replace(embedder, 'mean_pool')
+  def _(mean_pool, x, real):
+    return mean_pool(x, jnp.ones_like(real))
+
+  assert faults(measure) == PADDING
+
+
+@pytest.mark.parametrize('distance', [1, 4])
+def test_a_leak_between_texts_is_found(measure, replace, distance):
+  @replace(embedder, 'mean_pool')
+  def _(mean_pool, x, real):
+    pooled = mean_pool(x, real)
+    return pooled + 0.01 * jnp.roll(pooled, distance, axis=0)
+
+  assert "a text's embedding changes with the other texts" in faults(measure)
+
+
+@pytest.mark.parametrize('change', [-1, 1])
+def test_a_window_off_by_one_is_found(measure, replace, change):
+  @replace(attention, 'visible')
+  def _(visible, positions, real, radius, **_):
+    return visible(positions, real, radius + change)
+
+  assert faults(measure) == [LOCAL]
+
+
+def test_keys_shifted_against_queries_are_found(measure, replace):
+  @replace(layers, 'rotate')
+  def _(rotate, x, positions, *numbers):
+    is_key = x.shape[2] == GEMMA_3.kv_heads
+    return rotate(x, positions + is_key, *numbers)
+
+  assert faults(measure) == [LOCAL, GLOBAL]
+
+
+def test_all_positions_shifted_alike_are_right(measure, replace):
+  @replace(layers, 'rotate')
+  def _(rotate, x, positions, *numbers):
+    return rotate(x, positions + 5, *numbers)
+
+  assert measure()
+
+
+def test_positions_that_are_all_zero_are_found(measure, replace):
+  @replace(layers, 'rotate')
+  def _(rotate, x, positions, *numbers):
+    return rotate(x, 0 * positions, *numbers)
+
+  order = "a text's embedding changes with their order"
+  assert faults(measure, local_radius=8) == [order, LOCAL, GLOBAL]
+
+
+def test_another_base_of_the_rotation_is_found(measure, replace):
+  @replace(layers, 'rotate')
+  def _(rotate, x, positions, theta, scale):
+    return rotate(x, positions, jnp.where(theta > 1e5, theta, 2e4), scale)
+
+  assert faults(measure) == [LOCAL]
+
+
+def test_a_softcap_left_out_is_found(measure, replace):
+  @replace(layers, 'softcap')
+  def _(softcap, x, cap):
+    return x
+
+  missing = faults(measure, **FAMILIES['gemma_2'])
+  assert missing == [LOCAL, GLOBAL.replace('2', '1')]
+
+
+def test_parameters_that_are_no_numbers_are_found(one_device):
+  config = model()
+  params = init_params(make_embedder(config), one_device, seed=0)
+  params['encoder']['table'] = params['encoder']['table'] * jnp.nan
+  with pytest.raises(ValueError, match='with the other texts by nan') as error:
+    check.check_embedder(config, params, one_device)
+  assert 'attention' not in str(error.value)
+
+
+def test_the_error_says_how_much_was_found_and_is_allowed(measure, replace):
+  @replace(embedder, 'mean_pool')
+  def _(mean_pool, x, real):
+    return jnp.ones_like(mean_pool(x, real))
+
+  message = re.escape('with its tokens by 0 (at least 1e-05); a text')
+  with pytest.raises(ValueError, match=message):
+    measure()
