@@ -57,17 +57,14 @@ def weights(options: argparse.Namespace) -> None:
 
 def check(options: argparse.Namespace) -> None:
   """Proves on the real parameters that the encoder is one."""
-  from gemb import axes, trained
-  from gemb.model import check
-  from gemb.model.embedder import make_embedder
+  from gemb import trained
+  from gemb.model.check import check_embedder
 
   run, found = _find(options)
   encoder, step = trained.load_encoder(run, found, step=options.step)
-  embedder = make_embedder(run.model)
-  with axes.use(encoder.layout):
-    findings = check.check_embedder(embedder, encoder.params, encoder.layout)
-  print('\n'.join(map(str, findings)))
-  print(f'Step {step} is an encoder.')
+  findings = check_embedder(run.model, encoder.params, encoder.layout)
+  print('\n'.join(f'  {finding}' for finding in findings))
+  print(f'All hold: the model of step {step} is an encoder.')
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -90,10 +87,12 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
   """Writes a sentence-transformers folder."""
-  from gemb import export
+  from gemb.data import weights
+  from gemb.export.folder import export
 
   run, found = _find(options)
-  export.export(
+  path = run.pretrained and weights.find(run.pretrained.path)
+  step = export(
     run,
     found,
     options.output,
@@ -101,7 +100,9 @@ def export(options: argparse.Namespace) -> None:
     dtype=options.dtype,
     truncate_dim=options.truncate_dim,
     max_length=options.max_length,
+    licence=path and weights.licence_of(path),
   )
+  print(f'Step {step} is in {options.output}, and reads back the same.')
 
 
 def encode(options: argparse.Namespace) -> None:

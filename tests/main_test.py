@@ -15,6 +15,17 @@ from gemb.workdir import find_workdir
 
 TEXTS = ['Der Tisch ist neu.', 'sort a list', 'Der Tisch ist neu.', '']
 
+COMMANDS = (
+  'train',
+  'cache',
+  'weights',
+  'init',
+  'check',
+  'evaluate',
+  'encode',
+  'export',
+)
+
 # Says on its last line which of the slow imports a command brought.
 HELP = """
 import sys
@@ -22,7 +33,8 @@ from gemb import main
 try:
   main.main(sys.argv[1:])
 except SystemExit as stop:
-  slow = {'jax', 'flax', 'numpy', 'tensorflow', 'seqio'} & set(sys.modules)
+  slow = {'jax', 'flax', 'numpy', 'tensorflow', 'seqio', 'torch', 'mteb'}
+  slow &= set(sys.modules)
   print(stop.code, *slow)
 """
 
@@ -77,9 +89,7 @@ def train_refused(refused, tiny_run, tiny_gin):
   return run
 
 
-@pytest.mark.parametrize(
-  'command', [[], ['train'], ['cache'], ['evaluate'], ['encode']]
-)
+@pytest.mark.parametrize('command', [[], *([name] for name in COMMANDS)])
 def test_help_comes_at_once_and_shows_an_example(command):
   done = subprocess.run(
     [sys.executable, '-c', HELP, *command, '--help'],
@@ -91,9 +101,9 @@ def test_help_comes_at_once_and_shows_an_example(command):
   assert imported == '0'  # the exit status; and no slow import
   text = ' '.join(' '.join(text).split())
   if command:
-    assert f'example: gemb {command[0]} --' in text
+    assert f'example: gemb {command[0]} ' in text
   else:
-    assert all(name in text for name in ('cache', 'evaluate', 'encode'))
+    assert all(name in text for name in COMMANDS)
     assert 'example: gemb train --gin_file=' in text
 
 
@@ -477,3 +487,55 @@ def test_a_file_without_texts_is_refused(refused, tiny_run, tmp_path):
     f'--output={tmp_path / "x.npy"}',
   )
   assert 'has no line' in error
+
+
+@pytest.fixture
+def begun(tiny_run, tiny_gin, tmp_path, capsys):
+  """Returns a folder that `gemb init` began, and what it said."""
+  folder = tmp_path / 'begun'
+  options = [f'--gin_file={tiny_gin}', f'--workdir={folder}']
+  assert main.main(['init', *options]) == 0
+  return folder, capsys.readouterr().out
+
+
+def test_a_begun_run_is_the_model_of_step_zero(begun, tiny_run, tmp_path):
+  folder, said = begun
+  assert said.endswith('is the model of step 0: use it with --step=0.\n')
+  texts = tmp_path / 'texts.txt'
+  texts.write_text('one\ntwo\n')
+  for workdir in (folder, tiny_run):
+    options = [f'--workdir={workdir}', f'--input={texts}', '--step=0']
+    output = f'--output={tmp_path / workdir.name}.npy'
+    assert main.main(['encode', *options, output]) == 0
+  np.testing.assert_array_equal(
+    np.load(tmp_path / 'begun.npy'), np.load(tmp_path / 'run.npy')
+  )
+
+
+def test_a_begun_run_can_be_trained(begun, tiny_gin):
+  folder, _ = begun
+  options = [f'--gin_file={tiny_gin}', f'--workdir={folder}']
+  short = ['--gin.Run.steps=4', '--gin.OptimizerConfig.warmup_steps=1']
+  assert main.main(['train', *options, *short]) == 0
+  assert (folder / 'checkpoints' / '4').is_dir()
+
+
+def test_a_run_is_not_begun_twice(refused, run_folder, tiny_gin):
+  options = [f'--gin_file={tiny_gin}', f'--workdir={run_folder}']
+  assert 'holds a run already' in refused('init', *options)
+
+
+def test_weights_are_not_fetched_before_their_terms_are_accepted(
+  refused, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
+  error = refused('weights', 'gemma4_270m')
+  assert 'gemma3_270m' in error
+
+
+@pytest.mark.parametrize('step', [[], ['--step=0'], ['--step=8']])
+def test_check_says_what_it_found(step, tiny_run, capsys):
+  assert main.main(['check', f'--workdir={tiny_run}', *step]) == 0
+  said = capsys.readouterr().out
+  assert said.splitlines()[-1].endswith('is an encoder.')
+  assert len(said.splitlines()) > 8

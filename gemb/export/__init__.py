@@ -1,0 +1,1 @@
+"""A trained model for others: the folder that sentence-transformers loads."""
