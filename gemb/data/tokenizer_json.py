@@ -48,7 +48,7 @@ def tokenizer_files(
     'truncation_side': 'right',
     'clean_up_tokenization_spaces': False,
     # What a text says is never taken for a control token.
-    'split_special_tokens': False,
+    'split_special_tokens': True,
     **names,
   }
   contents = {

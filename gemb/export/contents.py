@@ -50,7 +50,8 @@ def transformer_files(
     'do_lower_case': False,
   }
   if config.attention_softcap is not None:
-    # PyTorch's fused attention has no cap.
+    # PyTorch's fused attention has no cap, and some releases of transformers
+    # that use it leave the cap out in silence.
     loading['model_args'] = {'attn_implementation': 'eager'}
   return {
     'config.json': _json(model),
