@@ -91,7 +91,9 @@ def export(options: argparse.Namespace) -> None:
   from gemb.export.folder import export
 
   run, found = _find(options)
-  path = run.pretrained and weights.find(run.pretrained.path)
+  licence = None
+  if run.pretrained is not None:
+    licence = weights.licence_of(weights.find(run.pretrained.path))
   step = export(
     run,
     found,
@@ -100,7 +102,7 @@ def export(options: argparse.Namespace) -> None:
     dtype=options.dtype,
     truncate_dim=options.truncate_dim,
     max_length=options.max_length,
-    licence=path and weights.licence_of(path),
+    licence=licence,
   )
   print(f'Step {step} is in {options.output}, and reads back the same.')
 

@@ -36,6 +36,8 @@ BY_MTEB_TYPE = {
   'Summarization': 'sentence similarity',
   'Classification': 'classification',
   'MultilabelClassification': 'classification',
+  'ZeroShotClassification': 'classification',
+  'Regression': 'classification',
   'Clustering': 'clustering',
 }
 

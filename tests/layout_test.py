@@ -19,6 +19,7 @@ NO_TEST_OF_THEIR_OWN = {
   'types.py': 'holds declarations alone',
   'config_tree.py': 'a part of config.py, tested with it',
   'config_values.py': 'a part of config.py, tested with it',
+  'commands.py': 'tested through the command line in main_test.py',
   'evaluation.py': 'tested through `gemb evaluate` in main_test.py',
   'evals/plot_style.py': 'tested through the plots',
   'data/preprocessors.py': 'tested in a Task, in data/tasks_test.py',

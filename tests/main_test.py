@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -539,3 +540,40 @@ def test_check_says_what_it_found(step, tiny_run, capsys):
   said = capsys.readouterr().out
   assert said.splitlines()[-1].endswith('is an encoder.')
   assert len(said.splitlines()) > 8
+
+
+def test_an_exported_model_starts_another_run(
+  tiny_run, tiny_gin, tmp_path, monkeypatch, capsys
+):
+  exported = tmp_path / 'exported'
+  assert (
+    main.main(['export', f'--workdir={tiny_run}', f'--output={exported}']) == 0
+  )
+  assert capsys.readouterr().out == (
+    f'Step 10 is in {exported}, and reads back the same.\n'
+  )
+  (tmp_path / 'again.gin').write_text(
+    f"""
+from __gin__ import dynamic_registration
+from gemb import run
+from gemb.data import config as data
+from gemb.model import from_decoder
+include '{tiny_gin}'
+run.Run.pretrained = @from_decoder.PretrainedConfig()
+from_decoder.PretrainedConfig.path = '{exported}'
+data.TokenizerConfig.path = '{exported}/tokenizer.model'
+"""
+  )
+  again = tmp_path / 'again'
+  options = [f'--gin_file={tmp_path}/again.gin', f'--workdir={again}']
+  assert main.main(['init', *options]) == 0
+  run, _ = config.load([str(tiny_run / 'config.gin')])
+  trained_, _ = trained.load_encoder(run, find_workdir(tiny_run))
+  run, _ = config.load([str(again / 'config.gin')])
+  begun, _ = trained.load_encoder(run, find_workdir(again), step=0)
+  jax.tree.map(np.testing.assert_array_equal, begun.params, trained_.params)
+
+
+def test_an_export_does_not_replace_what_is_there(refused, tiny_run, tmp_path):
+  error = refused('export', f'--workdir={tiny_run}', f'--output={tmp_path}')
+  assert 'is there already' in error

@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from gemb import main
+from gemb.data import weights
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 README = (REPOSITORY / 'README.md').read_text()
@@ -18,30 +19,61 @@ QUICKSTART = 'configs/run/00_quickstart.gin'
 COMMANDS = re.findall(r'^    (gemb .*)$', README, re.MULTILINE)
 
 
-@pytest.mark.parametrize('command', COMMANDS)
-def test_every_command_runs_as_it_is_written(
-  command, tiny_run, tiny_gin, tmp_path, monkeypatch
-):
-  # On the small run, for its time; a folder that it trains is its own.
-  words = shlex.split(command.replace(QUICKSTART, tiny_gin))[1:]
-  folder = tiny_run if words[0] in ('evaluate', 'encode') else tmp_path / 'run'
-  words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
-  words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
-  words = [w.replace('--prefix=64', '--prefix=8') for w in words]
-  words = [w.replace('--plots=', f'--plots={tmp_path}/') for w in words]
-  words = [w.replace('vectors.npy', f'{tmp_path}/vectors.npy') for w in words]
+WITH_MTEB = [c for c in COMMANDS if '--data=' in c or '--mteb=' in c]
+
+
+@pytest.fixture
+def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
+  """Returns a function: a command -> its words, on the small run."""
   monkeypatch.chdir(REPOSITORY)
   monkeypatch.syspath_prepend(REPOSITORY / 'tests')  # of golden_tasks
-  assert main.main(words) == 0
+
+  def split(command):
+    words = shlex.split(command)[1:]
+    # A folder that is trained into is the test's own.
+    finished = words[0] in ('evaluate', 'encode', 'export', 'check')
+    folder = tiny_run if finished else tmp_path / 'run'
+    words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
+    words = [re.sub(r'=configs/run/.*\.gin', f'={tiny_gin}', w) for w in words]
+    words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
+    words = [re.sub('^--prefix=.*', '--prefix=8', w) for w in words]
+    words = [w.replace('--plots=', f'--plots={tmp_path}/') for w in words]
+    words = [w.replace('--output=', f'--output={tmp_path}/') for w in words]
+    return words
+
+  return split
+
+
+@pytest.mark.parametrize('command', [c for c in COMMANDS if c not in WITH_MTEB])
+def test_every_command_runs_as_it_is_written(
+  command, words_of, monkeypatch, tmp_path
+):
+  # Their own test fetches weights; here are none to be had.
+  monkeypatch.setattr(weights, 'fetch', lambda name, *, accepted: tmp_path)
+  assert main.main(words_of(command)) == 0
+
+
+@pytest.mark.parametrize('command', WITH_MTEB)
+def test_every_command_of_mteb_runs_as_it_is_written(
+  command, words_of, start, monkeypatch
+):
+  monkeypatch.setenv('HF_HUB_OFFLINE', '1')
+  monkeypatch.setenv('OMP_NUM_THREADS', '1')
+  process = start('-m', 'gemb.main', *words_of(command), devices=1)
+  said, errors = process.communicate()
+  if '--data=' in command:
+    assert process.returncode == 0, errors
+    assert '| likeness ' in said
+  else:  # the hub cannot be reached: each task that would be evaluated is told
+    assert process.returncode == 2, errors
+    assert 'BelebeleRetrieval' in said + errors
 
 
 def test_there_is_a_command_of_each_kind():
   assert {command.split()[1] for command in COMMANDS} == {
-    'train',
-    'evaluate',
-    'encode',
-    'cache',
+    *('train', 'cache', 'weights', 'check', 'evaluate', 'encode', 'export')
   }
+  assert len(WITH_MTEB) == 2
 
 
 def test_the_rooms_name_every_module():
@@ -64,7 +96,8 @@ def test_the_rooms_name_every_module():
 def test_your_own_data_trains_in_the_lines_it_is_shown_in(
   tmp_path, monkeypatch, tiny_gin
 ):
-  (python,) = re.findall(r'```python\n(.*?)```', README, re.DOTALL)
+  _, section = README.split('## Your own data')
+  (python,) = re.findall(r'```python\n(.*?)```', section, re.DOTALL)
   (gin,) = re.findall(r'```\n(from __gin__.*?)```', README, re.DOTALL)
   assert len([line for line in python.splitlines() if line]) <= 10
   (tmp_path / 'my_tasks.py').write_text(python)

@@ -8,6 +8,8 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
+from gemb.evals.markdown import markdown
+
 # The systems in the order of every table and legend. Others follow by name.
 SYSTEMS = {'gemb': 'gemb', 'untrained': 'untrained', 'bm25': 'BM25'}
 
@@ -151,19 +153,7 @@ def markdown_table(results: Results) -> str:
     + [f'**{cell.text}**' if cell.best else cell.text for cell in line.cells]
     for line in table.lines
   ]
-  grid = [
-    [text.replace('|', '\\|') for text in line] for line in [heads, *body]
-  ]
-  widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
-  # Names to the left, numbers to the right: so the source reads as a table.
-  rule = ['-' * widths[0], *(('-' * (width - 1)) + ':' for width in widths[1:])]
-  aligned = [
-    [line[0].ljust(widths[0])]
-    + [text.rjust(w) for text, w in zip(line[1:], widths[1:], strict=True)]
-    for line in grid
-  ]
-  aligned.insert(1, rule)
-  return ''.join(f'| {" | ".join(line)} |\n' for line in aligned)
+  return markdown([heads, *body])
 
 
 def make_tasks(rows: Iterable[ResultRow]) -> tuple[Task, ...]:

@@ -226,9 +226,9 @@ def _put(
 
 
 def _spread(value: np.ndarray, sharding: NamedSharding) -> Array:
-  def shard(index: tuple[slice, ...]) -> np.ndarray:
+  def shard(index: tuple[slice, ...] | None) -> np.ndarray:
     # Copies only where it must: an embedding table is gigabytes.
-    return np.ascontiguousarray(value[index], np.float32)
+    return np.ascontiguousarray(value[index or ...], np.float32)
 
   return jax.make_array_from_callback(value.shape, sharding, shard)
 
