@@ -61,7 +61,7 @@ def load_encoder(
     params,
     tokenizer,
     layout,
-    lengths=run.data.lengths,
+    lengths=encode.lengths_to(run.data.lengths[-1]),
     rows=run.microbatch,
   )
   return encoder, step

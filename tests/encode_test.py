@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import re
 
 import jax
@@ -80,19 +81,34 @@ def test_the_order_of_texts_is_kept(encoder):
   assert len(np.unique(found.round(4), axis=0)) == 40
 
 
-def test_equal_texts_are_embedded_once(encoder):
-  calls = []
+@pytest.fixture
+def counting(encoder):
+  """An encoder that notes the shapes of its calls: (encoder, shapes)."""
+  shapes = []
 
   def apply(params, tokens):
-    calls.append(tokens.shape)
+    if not isinstance(tokens, jax.core.Tracer):  # those only ask the width
+      shapes.append(tokens.shape)
     return encoder.apply(params, tokens)
 
-  counting = dataclasses.replace(encoder, apply=apply)
-  found = counting.encode(['a', 'b', 'a'] * 10)
-  # Once more to learn the width, from shapes alone.
-  assert calls == [(8, 8), (8, 1)]
+  return dataclasses.replace(encoder, apply=apply), shapes
+
+
+def test_equal_texts_are_embedded_once(counting):
+  encoder, shapes = counting
+  found = encoder.encode(['a', 'b', 'a'] * 10)
+  assert shapes == [(32, 8)]
   np.testing.assert_array_equal(found, np.tile(found[:3], (10, 1)))
   np.testing.assert_array_equal(found[0], found[2])
+
+
+def test_the_longest_come_first_and_all_calls_but_the_last_are_full(counting):
+  encoder, shapes = counting
+  short = [f'{n}' for n in range(45)]
+  long = [f'{"word " * 20}{n}' for n in range(10)]
+  encoder.encode([*short, *long])
+  # The second call has two long texts and six short ones.
+  assert shapes == [(8, 32), (8, 32), (32, 8), (32, 8)]
 
 
 def test_the_other_texts_of_a_call_do_not_matter(encoder):
@@ -122,6 +138,28 @@ def test_other_parameters_give_other_embeddings(encoder, embedder):
   other = encoder.with_params(jax.jit(embedder.init)(jax.random.key(1)))
   assert other.apply is encoder.apply
   assert not np.allclose(other.encode(TEXTS), encoder.encode(TEXTS))
+
+
+@pytest.mark.parametrize('longest', [3, 8, 9, 64, 1000])
+def test_lengths_end_at_the_longest_and_waste_little(longest):
+  lengths = encode.lengths_to(longest)
+  assert lengths[-1] == longest
+  for shorter, longer in itertools.pairwise(lengths):
+    assert shorter < longer <= max(1.25 * shorter, shorter + 4)
+
+
+def test_a_call_on_cpus_has_no_more_tokens_than_stay_in_the_caches(
+  embedder, tokenizer, layout, monkeypatch
+):
+  def tokens(rows):
+    return encode.make_encoder(
+      embedder, {}, tokenizer, layout, lengths=LENGTHS, rows=rows
+    ).tokens
+
+  # On each of eight devices.
+  assert (tokens(8), tokens(800)) == (32, 1024)
+  monkeypatch.setattr(jax, 'default_backend', lambda: 'tpu')
+  assert (tokens(8), tokens(800)) == (32, 3200)
 
 
 def test_a_model_with_too_few_rows_is_refused(embedder, tokenizer, layout):

@@ -7,6 +7,7 @@ import pytest
 
 from gemb import axes, config, trained
 from gemb.axes import Layout, MeshConfig
+from gemb.encode import lengths_to
 from gemb.model.embedder import make_embedder
 from gemb.train.state import init_params
 from gemb.workdir import Workdir, find_workdir
@@ -60,7 +61,9 @@ def test_step_zero_is_the_untrained_model(run, workdir):
 
 def test_the_encoder_is_that_of_the_run(run, workdir):
   encoder, _ = trained.load_encoder(run, workdir)
-  assert encoder.lengths == (32,) and encoder.rows == 16
+  assert encoder.lengths == lengths_to(32)
+  # A microbatch of 16 of the longest texts, shared by the devices.
+  assert encoder.tokens * encoder.layout.shards('batch') == 16 * 32
   assert encoder.tokenizer.path == workdir.tokenizer
   assert encoder.encode(['a text', 'another']).shape == (2, 16)
 
