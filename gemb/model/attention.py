@@ -12,23 +12,24 @@ from gemb.model.config import EncoderConfig
 
 def visible(
   positions_BL: Int32[Array, 'B L'],
-  real_BL: Bool[Array, 'B L'],
+  segments_BL: Int32[Array, 'B L'],
   radius: Int32[Array, ''],
   *,
   causal: bool = False,
 ) -> Bool[Array, 'B L L']:
   """Returns which token (last axis) each token (middle axis) may see.
 
-  A real token within `radius` positions on either side, which is what makes
-  the decoder an encoder; in causal mode one of the 2 * radius latest, itself
-  among them. Padding is seen by none.
+  A token of the same text within `radius` positions on either side, which is
+  what makes the decoder an encoder; in causal mode one of the 2 * radius
+  latest, itself among them. Padding, segment 0, is seen by none.
   """
   back_BLL = positions_BL[:, :, None] - positions_BL[:, None, :]
   if causal:
     near_BLL = (back_BLL >= 0) & (back_BLL < 2 * radius)
   else:
     near_BLL = jnp.abs(back_BLL) <= radius
-  return near_BLL & real_BL[:, None, :]
+  same_BLL = segments_BL[:, :, None] == segments_BL[:, None, :]
+  return near_BLL & same_BLL & (segments_BL > 0)[:, None, :]
 
 
 def attend(
@@ -40,7 +41,7 @@ def attend(
 ) -> Float[Array, 'B L N H']:
   """Softmax attention; each key head serves N / K query heads.
 
-  Logits and softmax are float32. A token that sees nothing (all padding)
+  Logits and softmax are float32. A token that sees nothing (padding)
   attends evenly instead of dividing by zero.
 
   Args:

@@ -115,6 +115,26 @@ def _text_findings(
   yield _agree(f'{text} the amount of padding', alone_TE, right_TE)
   yield _agree(f'{text} the side of the padding', right_TE, left_TE)
   yield _agree(f'{text} the other texts', right_TE[0], company_TE[::2])
+  packed = _gathered(_two_in_a_row(embedder), params, layout)
+  shared_TSE = packed(np.concatenate([texts_TL, texts_TL[::-1]], axis=1))
+  yield _agree(
+    f'{text} the text before it in its row', alone_TE[::-1], shared_TSE[:, 1]
+  )
+  yield _agree(
+    f'{text} the text behind it in its row', alone_TE, shared_TSE[:, 0]
+  )
+
+
+def _two_in_a_row(embedder: Embedder) -> Callable[[Params, Array], Array]:
+  """Returns rows that hold two texts of equal length -> their embeddings."""
+
+  def embed(params: Params, tokens_TL: Array) -> Array:
+    T, L = tokens_TL.shape
+    segments_L = 1 + jnp.arange(L, dtype=jnp.int32) * 2 // L
+    segments_TL = jnp.broadcast_to(segments_L, (T, L))
+    return embedder.apply_packed(params, tokens_TL, segments_TL, 2)
+
+  return embed
 
 
 def _texts(vocabulary: int, length: int) -> Int32[np.ndarray, 'T L']:
@@ -159,7 +179,7 @@ def _attention_findings(
   # Two groups as far apart as a window reaches: pairs just in and just out.
   positions_L = np.arange(length, dtype=np.int32)
   positions_L[length // 2 :] += c.local_radius - length // 2
-  real_L = np.arange(length) % _TOKENS > 0
+  segments_L = (np.arange(length) % _TOKENS > 0).astype(np.int32)
   x_LD = np.random.default_rng(0).standard_normal((length, c.width), np.float32)
 
   def spread(x: np.ndarray) -> Array:
@@ -170,7 +190,7 @@ def _attention_findings(
     block, kind = jax.tree.map(lambda leaf: leaf[layer], stacked)
     _, seen = Block(c).apply(
       {'params': block},
-      *(spread(x_LD), kind, spread(positions_L), spread(real_L)),
+      *(spread(x_LD), kind, spread(positions_L), spread(segments_L)),
       capture_intermediates=True,
       mutable='intermediates',
     )
@@ -184,13 +204,13 @@ def _attention_findings(
   for is_global, layer in sorted(firsts.items()):
     into_LD, out_LD, weights = jax.tree.map(np.asarray, gather(params, layer))
     wanted_LD = _attention(
-      c, weights, into_LD, positions_L, real_L, is_global=is_global
+      c, weights, into_LD, positions_L, segments_L > 0, is_global=is_global
     )
     scope = 'global' if is_global else 'local'
     yield _agree(
       f'attention of layer {layer} ({scope}) differs from its definition',
-      wanted_LD,
-      out_LD,
+      wanted_LD[segments_L > 0],
+      out_LD[segments_L > 0],
     )
 
 

@@ -45,7 +45,9 @@ def make_decoder(config: EncoderConfig) -> Decoder:
 
   def token_vectors(params: Params, tokens_TL: Array) -> Array:
     variables = {'params': params['encoder']}
-    x_TLD = module.apply(variables, tokens_TL, tokens_TL != PAD)
+    x_TLD = module.apply(
+      variables, tokens_TL, (tokens_TL != PAD).astype(jnp.int32)
+    )
     return cast(Array, x_TLD)
 
   def log_probabilities(params: Params, tokens_TL: Array) -> Array:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Float, Int32
 
 from gemb import axes
 from gemb.model import layers
@@ -41,24 +41,45 @@ class EmbedderModule(nn.Module):
   def __call__(self, tokens_TL: Int32[Array, 'T L']) -> Float[Array, 'T E']:
     """Embeds padded texts; float32 whatever the encoder's dtype."""
     x_TLD = self.token_vectors(tokens_TL)
-    embedding_TE = self.projection(mean_pool(x_TLD, tokens_TL != PAD))
+    pooled_T1D = mean_pool(x_TLD, one_segment(tokens_TL), slots=1)
+    embedding_TE = self.projection(pooled_T1D[:, 0])
     return axes.constrain(embedding_TE, 'batch', 'act_embedding')
+
+  def packed(
+    self,
+    tokens_XL: Int32[Array, 'X L'],
+    segments_XL: Int32[Array, 'X L'],
+    slots: int,
+  ) -> Float[Array, 'X S E']:
+    """Embeds the texts that share rows; 0 in slots that none is in."""
+    x_XLD = self.encoder(tokens_XL, segments_XL)
+    pooled_XSD = mean_pool(x_XLD, segments_XL, slots=slots)
+    X, S, D = pooled_XSD.shape
+    embedding_TE = self.projection(pooled_XSD.reshape(X * S, D))
+    embedding_XSE = embedding_TE.reshape(X, S, -1)
+    return axes.constrain(embedding_XSE, 'batch', None, 'act_embedding')
 
   def token_vectors(
     self, tokens_TL: Int32[Array, 'T L']
   ) -> Float[Array, 'T L D']:
     """Returns M(T), the last hidden state; on padding it means nothing."""
-    return self.encoder(tokens_TL, tokens_TL != PAD)
+    return self.encoder(tokens_TL, one_segment(tokens_TL))
+
+
+def one_segment(tokens_TL: Int32[Array, 'T L']) -> Int32[Array, 'T L']:
+  """Returns the segments of rows that hold a text each."""
+  return (tokens_TL != PAD).astype(jnp.int32)
 
 
 def mean_pool(
-  x_TLD: Float[Array, 'T L D'], real_TL: Bool[Array, 'T L']
-) -> Float[Array, 'T D']:
-  """Averages the real tokens' vectors in float32; a text without any is 0."""
-  weight_TL = real_TL.astype(jnp.float32)
-  count_T1 = jnp.maximum(weight_TL.sum(axis=1, keepdims=True), 1)
+  x_XLD: Float[Array, 'X L D'], segments_XL: Int32[Array, 'X L'], *, slots: int
+) -> Float[Array, 'X S D']:
+  """Averages the vectors of each text's tokens in float32; 0 without any."""
+  # Padding is segment -1 here, which one_hot gives to no slot.
+  weight_XLS = jax.nn.one_hot(segments_XL - 1, slots, dtype=jnp.float32)
+  count_X1S = jnp.maximum(weight_XLS.sum(axis=1, keepdims=True), 1)
   return jnp.einsum(
-    'TLD,TL->TD', x_TLD.astype(jnp.float32), weight_TL / count_T1
+    'XLD,XLS->XSD', x_XLD.astype(jnp.float32), weight_XLS / count_X1S
   )
 
 
@@ -70,6 +91,8 @@ class Embedder:
     config: what the parameters' shapes depend on.
     init: key -> parameters, float32.
     apply: (parameters, tokens [T, L]) -> embeddings [T, E], float32.
+    apply_packed: (parameters, tokens [X, L], segments [X, L], S) -> embeddings
+      [X, S, E], float32: those of `apply`, of texts that share rows.
     token_vectors: (parameters, tokens [T, L]) -> M's vectors [T, L, D].
     logical_axes: the parameters' tree, with a tuple of axis names a leaf.
   """
@@ -77,6 +100,7 @@ class Embedder:
   config: EmbedderConfig
   init: Callable[[jax.Array], Params]
   apply: Callable[[Params, Array], Array]
+  apply_packed: Callable[[Params, Array, Array, int], Array]
   token_vectors: Callable[[Params, Array], Array]
   logical_axes: Any
 
@@ -94,6 +118,15 @@ def make_embedder(config: EmbedderConfig) -> Embedder:
   def apply(params: Params, tokens_TL: Array) -> Array:
     return cast(Array, module.apply({'params': params}, tokens_TL))
 
+  def apply_packed(
+    params: Params, tokens_XL: Array, segments_XL: Array, slots: int
+  ) -> Array:
+    variables, packed = {'params': params}, EmbedderModule.packed
+    embedding_XSE = module.apply(
+      variables, tokens_XL, segments_XL, slots, method=packed
+    )
+    return cast(Array, embedding_XSE)
+
   def token_vectors(params: Params, tokens_TL: Array) -> Array:
     x_TLD = module.apply(
       {'params': params}, tokens_TL, method=EmbedderModule.token_vectors
@@ -104,4 +137,4 @@ def make_embedder(config: EmbedderConfig) -> Embedder:
   names = jax.tree.map(
     tuple, specs, is_leaf=lambda x: isinstance(x, jax.sharding.PartitionSpec)
   )
-  return Embedder(config, init, apply, token_vectors, names)
+  return Embedder(config, init, apply, apply_packed, token_vectors, names)

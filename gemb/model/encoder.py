@@ -3,8 +3,9 @@
 from typing import NamedTuple
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, Int32
+from jaxtyping import Array, Float, Int32
 
 from gemb import axes
 from gemb.model import attention, layers
@@ -37,7 +38,7 @@ class Block(nn.Module):
     x_BLD: Float[Array, 'B L D'],
     kind: Kind,
     positions_BL: Int32[Array, 'B L'],
-    real_BL: Bool[Array, 'B L'],
+    segments_BL: Int32[Array, 'B L'],
   ) -> tuple[Float[Array, 'B L D'], None]:
     """Returns the next residual stream; `kind` is that of this layer."""
     c = self.config
@@ -49,7 +50,7 @@ class Block(nn.Module):
       return norm(name, y_BLD, c.branch_gain) if c.post_norms else y_BLD
 
     visible_BLL = attention.visible(
-      positions_BL, real_BL, kind.radius, causal=self.causal
+      positions_BL, segments_BL, kind.radius, causal=self.causal
     )
     y_BLD = attention.Attention(c, name='attention')(
       norm('pre_attention', x_BLD),
@@ -78,9 +79,14 @@ class Encoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, tokens_BL: Int32[Array, 'B L'], real_BL: Bool[Array, 'B L']
+    self, tokens_BL: Int32[Array, 'B L'], segments_BL: Int32[Array, 'B L']
   ) -> Float[Array, 'B L D']:
-    """Encodes padded texts; `real_BL` is False on padding."""
+    """Encodes rows of texts, which do not see each other.
+
+    Args:
+      tokens_BL: one text a row or several, one after another.
+      segments_BL: which text of its row a token belongs to; 0 on padding.
+    """
     c = self.config
     table_VD = layers.parameter(
       self,
@@ -97,8 +103,8 @@ class Encoder(nn.Module):
     # its weights.
     x_BLD *= jnp.sqrt(jnp.float32(c.width)).astype(c.dtype)
     x_BLD = axes.constrain(x_BLD, 'batch', 'length', 'act_embed')
-    B, L = tokens_BL.shape
-    positions_BL = jnp.broadcast_to(jnp.arange(L, dtype=jnp.int32), (B, L))
+    L = tokens_BL.shape[1]
+    positions_BL = positions_in_segments(segments_BL)
     # One traced block for all layers: compile time does not grow with depth.
     # Local and global layers differ in a few scanned numbers only.
     blocks = nn.scan(
@@ -109,8 +115,23 @@ class Encoder(nn.Module):
       length=c.layers,
       metadata_params={nn.PARTITION_NAME: 'layers'},
     )(c, self.causal, name='blocks')
-    x_BLD, _ = blocks(x_BLD, kinds(c, L), positions_BL, real_BL)
+    x_BLD, _ = blocks(x_BLD, kinds(c, L), positions_BL, segments_BL)
     return layers.RMSNorm(c.norm_epsilon, name='final_norm')(x_BLD)
+
+
+def positions_in_segments(
+  segments_BL: Int32[Array, 'B L'],
+) -> Int32[Array, 'B L']:
+  """Returns 0, 1, 2, ... along each text of a row, and along its padding.
+
+  >>> positions_in_segments(jnp.array([[1, 1, 1, 2, 2, 0]], jnp.int32)).tolist()
+  [[0, 1, 2, 0, 1, 0]]
+  """
+  L = segments_BL.shape[1]
+  index_1L = jnp.arange(L, dtype=jnp.int32)[None]
+  before_BL = jnp.pad(segments_BL[:, :-1], ((0, 0), (1, 0)))
+  start_BL = jnp.where(segments_BL != before_BL, index_1L, 0)
+  return index_1L - jax.lax.cummax(start_BL, axis=1)
 
 
 def kinds(c: EncoderConfig, length: int) -> Kind:

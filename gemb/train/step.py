@@ -12,41 +12,96 @@ from gemb.losses import contrastive
 from gemb.losses.matryoshka import LossConfig, matryoshka_loss
 from gemb.model.embedder import Embedder, Params
 from gemb.train.state import TrainState
-from gemb.types import PAD, Batch
+from gemb.types import PAD, Batch, Packed, Padded, token_rows
 
 Metrics = dict[str, Array]
 
 
 def encode_in_microbatches(
-  apply: Callable[[Params, Array], Array],
+  apply: Callable[..., Array],
   params: Params,
-  tokens_TL: Int32[Array, 'T L'],
+  *rows: Int32[Array, 'X L'],
   microbatch: int,
-) -> Float[Array, 'T E']:
-  """Embeds T texts with the activations of only `microbatch` of them alive.
+) -> Float[Array, 'X ...']:
+  """Embeds X rows with the activations of at most `microbatch` of them alive.
 
   Reverse mode through this map is GradCache (arXiv:2101.06983) in one line:
   the loss's gradient reaches each microbatch after a second forward pass.
 
   Args:
-    apply: `Embedder.apply`.
+    apply: (parameters, *rows) -> embeddings, an entry a row.
     params: of the embedder.
-    tokens_TL: right-padded texts.
-    microbatch: texts encoded at once over the whole mesh; divides T, unless
-      it is larger.
+    *rows: arrays of tokens, and of segments if texts share rows.
+    microbatch: rows encoded at once over the whole mesh, at most.
+
+  Raises:
+    ValueError: if the rows cannot be encoded in as few equal parts.
   """
-  T, L = tokens_TL.shape
-  if microbatch >= T:
-    return apply(params, axes.constrain(tokens_TL, 'batch', 'length'))
-  # Microbatch m takes every so-many-th text, not a run of them: neighbours
+  X, L = rows[0].shape
+  parts = -(-X // microbatch)
+  if X % parts:
+    raise ValueError(
+      f'{X} rows make no {parts} equal parts of at most Run.microbatch='
+      f'{microbatch}; choose a microbatch that divides DataConfig.batch_size.'
+    )
+  if parts == 1:
+    return apply(params, *(axes.constrain(x, 'batch', 'length') for x in rows))
+
+  # Microbatch m takes every so-many-th row, not a run of them: neighbours
   # lie on one device, and each microbatch must use all devices.
-  tokens_XTL = tokens_TL.reshape(microbatch, -1, L).swapaxes(0, 1)
-  tokens_XTL = axes.constrain(tokens_XTL, None, 'batch', 'length')
-  embeddings_XTE = jax.lax.map(
-    jax.checkpoint(lambda tokens: apply(params, tokens)), tokens_XTL
+  def split(x_XL: Array) -> Array:
+    x_PXL = x_XL.reshape(-1, parts, L).swapaxes(0, 1)
+    return axes.constrain(x_PXL, None, 'batch', 'length')
+
+  encode = jax.checkpoint(lambda part: apply(params, *part))
+  embeddings = jax.lax.map(encode, tuple(map(split, rows))).swapaxes(0, 1)
+  embeddings = embeddings.reshape(X, *embeddings.shape[2:])
+  names = (None,) * (embeddings.ndim - 2)
+  return axes.constrain(embeddings, 'batch', *names, 'act_embedding')
+
+
+def embed_texts(
+  embedder: Embedder, params: Params, texts: Padded | Packed, microbatch: int
+) -> tuple[Float[Array, 'B E'], Float[Array, 'B E'], Float[Array, 'B R E']]:
+  """Returns the embeddings of queries, positives and hard negatives.
+
+  Where an example lacks a hard negative, its embedding means nothing.
+  """
+  if isinstance(texts, Packed):
+    return _embed_packed(embedder, params, texts, microbatch)
+
+  def encode(tokens_TL: Array) -> Array:
+    return encode_in_microbatches(
+      embedder.apply, params, tokens_TL, microbatch=microbatch
+    )
+
+  B, R, L = texts.negatives.shape
+  width = embedder.config.embedding_width
+  negatives_BRE = jnp.zeros((B, 0, width))
+  if R:
+    negatives_BRE = encode(texts.negatives.reshape(B * R, L))
+    negatives_BRE = negatives_BRE.reshape(B, R, width)
+  return encode(texts.query), encode(texts.positive), negatives_BRE
+
+
+def _embed_packed(
+  embedder: Embedder, params: Params, texts: Packed, microbatch: int
+) -> tuple[Float[Array, 'B E'], Float[Array, 'B E'], Float[Array, 'B R E']]:
+  def apply(params: Params, tokens_XL: Array, segments_XL: Array) -> Array:
+    return embedder.apply_packed(params, tokens_XL, segments_XL, texts.slots)
+
+  embeddings_XSE = encode_in_microbatches(
+    apply, params, texts.tokens, texts.segments, microbatch=microbatch
   )
-  embeddings_TE = embeddings_XTE.swapaxes(0, 1).reshape(T, -1)
-  return axes.constrain(embeddings_TE, 'batch', 'act_embedding')
+  # Each shard takes its own texts out of its own rows.
+  B, E = len(texts.place), embeddings_XSE.shape[-1]
+  slots_ZXE = embeddings_XSE.reshape(texts.shards, -1, E)
+  slots_ZXE = axes.constrain(slots_ZXE, 'batch', None, 'act_embedding')
+  place_ZT1 = jnp.maximum(texts.place, 0).reshape(texts.shards, -1, 1)
+  taken_ZTE = jnp.take_along_axis(slots_ZXE, place_ZT1, axis=1)
+  taken_BTE = taken_ZTE.reshape(B, -1, E)
+  taken_BTE = axes.constrain(taken_BTE, 'batch', None, 'act_embedding')
+  return taken_BTE[:, 0], taken_BTE[:, 1], taken_BTE[:, 2:]
 
 
 def make_loss(
@@ -55,24 +110,11 @@ def make_loss(
   """Returns (parameters, batch) -> (loss, metrics), on global arrays."""
 
   def loss(params: Params, batch: Batch):
-    def encode(tokens_TL: Array) -> Array:
-      return encode_in_microbatches(
-        embedder.apply, params, tokens_TL, microbatch
-      )
-
-    B, R, L = batch.negatives.shape
-    width = embedder.config.embedding_width
-    negatives_BRE = jnp.zeros((B, 0, width))
-    if R:
-      negatives_BRE = encode(batch.negatives.reshape(B * R, L))
-      negatives_BRE = negatives_BRE.reshape(B, R, width)
     return matryoshka_loss(
       config,
-      encode(batch.query),
-      encode(batch.positive),
-      negatives_BRE,
+      *embed_texts(embedder, params, batch.texts, microbatch),
       mask=contrastive.in_batch_mask(batch.query_id, batch.positive_id),
-      has_negative=jnp.any(batch.negatives != PAD, axis=-1),
+      has_negative=batch.has_negative,
     )
 
   return loss
@@ -97,12 +139,12 @@ def make_train_step(
     updates, opt_state = optimizer.update(
       gradient, state.opt_state, state.params
     )
-    texts = (batch.query, batch.positive, batch.negatives)
-    tokens = sum(jnp.sum(x != PAD, dtype=jnp.float32) for x in texts)
+    rows = token_rows(batch.texts)
+    tokens = sum(jnp.sum(x != PAD, dtype=jnp.float32) for x in rows)
     metrics |= {
       'loss': value,
       'tokens': tokens,
-      'padding': 1 - tokens / sum(x.size for x in texts),
+      'padding': 1 - tokens / sum(x.size for x in rows),
       'gradient_norm': optax.tree.norm(gradient),
       'learning_rate': jnp.asarray(schedule(state.step)),
     }

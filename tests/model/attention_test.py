@@ -33,7 +33,7 @@ def everything(length):
 
 def test_in_causal_mode_a_token_sees_twice_the_radius_of_latest_tokens():
   visible = attention.visible(
-    positions(6), jnp.ones((1, 6), bool), jnp.int32(1), causal=True
+    positions(6), jnp.ones((1, 6), jnp.int32), jnp.int32(1), causal=True
   )
   np.testing.assert_array_equal(
     visible[0].astype(int),
@@ -49,8 +49,8 @@ def test_in_causal_mode_a_token_sees_twice_the_radius_of_latest_tokens():
 
 
 def test_a_token_sees_real_tokens_within_the_radius_on_either_side():
-  real = jnp.array([[1, 1, 1, 1, 1, 0]], bool)
-  visible = attention.visible(positions(6), real, jnp.int32(2))
+  segments = jnp.array([[1, 1, 1, 1, 1, 0]], jnp.int32)
+  visible = attention.visible(positions(6), segments, jnp.int32(2))
   np.testing.assert_array_equal(
     visible[0].astype(int),
     [
@@ -59,18 +59,35 @@ def test_a_token_sees_real_tokens_within_the_radius_on_either_side():
       [1, 1, 1, 1, 1, 0],
       [0, 1, 1, 1, 1, 0],
       [0, 0, 1, 1, 1, 0],
+      [0, 0, 0, 0, 0, 0],
+    ],
+  )
+
+
+def test_a_token_sees_those_of_its_own_text_only():
+  segments = jnp.array([[1, 1, 2, 2, 2, 0]], jnp.int32)
+  positions_in_text = jnp.array([[0, 1, 0, 1, 2, 0]], jnp.int32)
+  visible = attention.visible(positions_in_text, segments, jnp.int32(1))
+  np.testing.assert_array_equal(
+    visible[0].astype(int),
+    [
+      [1, 1, 0, 0, 0, 0],
+      [1, 1, 0, 0, 0, 0],
+      [0, 0, 1, 1, 0, 0],
+      [0, 0, 1, 1, 1, 0],
       [0, 0, 0, 1, 1, 0],
+      [0, 0, 0, 0, 0, 0],
     ],
   )
 
 
 def test_a_radius_of_the_length_sees_all_real_tokens():
-  real = jnp.array([[1, 1, 0], [1, 1, 1]], bool)
+  segments = jnp.array([[1, 1, 0], [1, 1, 1]], jnp.int32)
   visible = attention.visible(
-    jnp.repeat(positions(3), 2, axis=0), real, jnp.int32(3)
+    jnp.repeat(positions(3), 2, axis=0), segments, jnp.int32(3)
   )
   np.testing.assert_array_equal(
-    visible.astype(int), [[[1, 1, 0]] * 3, [[1, 1, 1]] * 3]
+    visible.astype(int), [[[1, 1, 0], [1, 1, 0], [0, 0, 0]], [[1, 1, 1]] * 3]
   )
 
 

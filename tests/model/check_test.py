@@ -5,7 +5,7 @@ import re
 import jax.numpy as jnp
 import pytest
 
-from gemb.model import attention, check, embedder, layers
+from gemb.model import attention, check, embedder, encoder, layers
 from gemb.model.config import EmbedderConfig, EncoderConfig
 from gemb.model.embedder import make_embedder
 from gemb.train.state import init_params
@@ -73,6 +73,7 @@ def test_parameters_on_eight_devices_pass(eight_devices):
     "a text's embedding changes with the amount of padding",
     "a text's embedding changes with the side of the padding",
     "a text's embedding changes with the other texts",
+    *SHARED,
     'attention of layer 0 (local) differs from its definition',
     'attention of layer 2 (global) differs from its definition',
   ]
@@ -80,9 +81,10 @@ def test_parameters_on_eight_devices_pass(eight_devices):
 
 LOCAL = 'attention of layer 0 (local) differs from its definition'
 GLOBAL = 'attention of layer 2 (global) differs from its definition'
-PADDING = [
-  "a text's embedding changes with the amount of padding",
-  "a text's embedding changes with the side of the padding",
+PADDING = "a text's embedding changes with the amount of padding"
+SHARED = [
+  "a text's embedding changes with the text before it in its row",
+  "a text's embedding changes with the text behind it in its row",
 ]
 
 
@@ -129,25 +131,50 @@ def test_a_mask_that_hides_earlier_tokens_is_found(measure, replace):
 
 def test_attention_to_padding_is_found(measure, replace):
   @replace(attention, 'visible')
-  def _(visible, positions, real, *arguments, **_):
-    return visible(positions, jnp.ones_like(real), *arguments)
+  def _(visible, positions, segments, *arguments, **_):
+    return visible(positions, jnp.maximum(segments, 1), *arguments)
 
-  assert faults(measure) == [*PADDING, LOCAL, GLOBAL]
+  assert faults(measure) == [PADDING, LOCAL, GLOBAL]
+
+
+def test_attention_to_a_text_of_the_same_row_is_found(measure, replace):
+  @replace(attention, 'visible')
+  def _(visible, positions, segments, *arguments, **_):
+    return visible(positions, jnp.minimum(segments, 1), *arguments)
+
+  assert faults(measure) == SHARED
+
+
+def test_a_mean_over_all_texts_of_a_row_is_found(measure, replace):
+  @replace(embedder, 'mean_pool')
+  def _(mean_pool, x, segments, *, slots):
+    pooled = mean_pool(x, jnp.minimum(segments, 1), slots=slots)
+    return jnp.broadcast_to(pooled[:, :1], pooled.shape)
+
+  assert faults(measure) == SHARED
+
+
+def test_positions_that_go_on_from_text_to_text_are_right(measure, replace):
+  @replace(encoder, 'positions_in_segments')
+  def _(positions_in_segments, segments):
+    return positions_in_segments(jnp.minimum(segments, 1))
+
+  assert measure()  # attention depends on differences alone
 
 
 def test_a_mean_over_padding_is_found(measure, replace):
   @replace(embedder, 'mean_pool')
-  def _(mean_pool, x, real):
-    return mean_pool(x, jnp.ones_like(real))
+  def _(mean_pool, x, segments, *, slots):
+    return mean_pool(x, jnp.maximum(segments, 1), slots=slots)
 
-  assert faults(measure) == PADDING
+  assert faults(measure) == [PADDING]
 
 
 @pytest.mark.parametrize('distance', [1, 4])
 def test_a_leak_between_texts_is_found(measure, replace, distance):
   @replace(embedder, 'mean_pool')
-  def _(mean_pool, x, real):
-    pooled = mean_pool(x, real)
+  def _(mean_pool, x, segments, *, slots):
+    pooled = mean_pool(x, segments, slots=slots)
     return pooled + 0.01 * jnp.roll(pooled, distance, axis=0)
 
   assert "a text's embedding changes with the other texts" in faults(measure)
@@ -156,8 +183,8 @@ def test_a_leak_between_texts_is_found(measure, replace, distance):
 @pytest.mark.parametrize('change', [-1, 1])
 def test_a_window_off_by_one_is_found(measure, replace, change):
   @replace(attention, 'visible')
-  def _(visible, positions, real, radius, **_):
-    return visible(positions, real, radius + change)
+  def _(visible, positions, segments, radius, **_):
+    return visible(positions, segments, radius + change)
 
   assert faults(measure) == [LOCAL]
 
@@ -216,8 +243,8 @@ def test_parameters_that_are_no_numbers_are_found(one_device):
 
 def test_the_error_says_how_much_was_found_and_is_allowed(measure, replace):
   @replace(embedder, 'mean_pool')
-  def _(mean_pool, x, real):
-    return jnp.ones_like(mean_pool(x, real))
+  def _(mean_pool, x, segments, *, slots):
+    return jnp.ones_like(mean_pool(x, segments, slots=slots))
 
   message = re.escape('with its tokens by 0 (at least 1e-05); a text')
   with pytest.raises(ValueError, match=message):

@@ -120,14 +120,35 @@ def test_a_bfloat16_encoder_gives_float32_embeddings_near_float32s(
 
 def test_mean_pooling_averages_real_tokens_in_float32():
   x = jnp.array([[[1.0, 3.0], [2.0, 5.0], [9.0, 9.0]]], jnp.bfloat16)
-  means = mean_pool(x, jnp.array([[True, True, False]]))
+  means = mean_pool(x, jnp.array([[1, 1, 0]]), slots=1)
   assert means.dtype == jnp.float32
-  np.testing.assert_array_equal(means, [[1.5, 4.0]])
+  np.testing.assert_array_equal(means, [[[1.5, 4.0]]])
+
+
+def test_mean_pooling_keeps_the_texts_of_a_row_apart():
+  x = jnp.arange(5, dtype=jnp.float32).reshape(1, 5, 1)
+  means = mean_pool(x, jnp.array([[1, 1, 2, 2, 0]]), slots=3)
+  np.testing.assert_array_equal(means[..., 0], [[0.5, 2.5, 0]])
 
 
 def test_mean_pooling_of_nothing_is_zero():
-  means = mean_pool(jnp.ones((1, 2, 3)), jnp.zeros((1, 2), bool))
-  np.testing.assert_array_equal(means, np.zeros((1, 3)))
+  means = mean_pool(jnp.ones((1, 2, 3)), jnp.zeros((1, 2), jnp.int32), slots=1)
+  np.testing.assert_array_equal(means, np.zeros((1, 1, 3)))
+
+
+def test_texts_that_share_a_row_embed_as_they_do_alone(params, embeddings):
+  rows = np.zeros((2, 16), np.int32)
+  segments = np.zeros_like(rows)
+  rows[0, :7], segments[0, :7] = TEXTS[0], 1
+  rows[0, 7:12], segments[0, 7:12] = TEXTS[1, :5], 2
+  rows[0, 12], segments[0, 12] = TEXTS[2, 0], 3
+  rows[1, :5], segments[1, :5] = TEXTS[1, :5], 1
+  rows[1, 5:12], segments[1, 5:12] = TEXTS[0], 2
+  apply = jax.jit(make_embedder(CONFIG).apply_packed, static_argnums=3)
+  packed = apply(params, jnp.asarray(rows), jnp.asarray(segments), 4)
+  one, two, three, none = embeddings
+  wanted = np.stack([[one, two, three, none], [two, one, none, none]])
+  np.testing.assert_allclose(packed, wanted, atol=1e-5)
 
 
 def test_parameters_are_float32_and_differ_by_key(params):

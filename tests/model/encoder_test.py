@@ -22,10 +22,10 @@ TOKENS = jnp.array([[3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]])
 def changed_by(position, **kwargs):
   """Returns the positions whose vectors change with the token at one."""
   module = Encoder(EncoderConfig(**TINY | kwargs))
-  real = jnp.ones((2, TOKENS.shape[1]), bool)
+  one = jnp.ones((2, TOKENS.shape[1]), jnp.int32)
   tokens = jnp.concatenate([TOKENS, TOKENS.at[0, position].set(15)])
   encode = jax.jit(module.init_with_output)
-  vectors, _ = encode(jax.random.key(0), tokens, real)
+  vectors, _ = encode(jax.random.key(0), tokens, one)
   return np.flatnonzero(np.any(vectors[0] != vectors[1], axis=-1)).tolist()
 
 
@@ -50,9 +50,9 @@ def test_the_layer_pattern_decides_where_the_global_layer_is():
 def test_a_local_and_a_global_layer_turn_by_their_own_bases():
   def encode(**kwargs):
     config = EncoderConfig(**TINY | {'layers': 2, 'global_every': 2} | kwargs)
-    real = jnp.ones(TOKENS.shape, bool)
+    one = jnp.ones(TOKENS.shape, jnp.int32)
     run = jax.jit(Encoder(config).init_with_output)
-    return run(jax.random.key(0), TOKENS, real)[0]
+    return run(jax.random.key(0), TOKENS, one)[0]
 
   vectors = encode()
   assert not np.allclose(vectors, encode(local_rope_theta=10.0), atol=1e-3)
@@ -61,8 +61,8 @@ def test_a_local_and_a_global_layer_turn_by_their_own_bases():
 
 def test_layers_are_stacked_and_start_different():
   config = EncoderConfig(**TINY, layers=3)
-  real = jnp.ones(TOKENS.shape, bool)
-  boxed = Encoder(config).init(jax.random.key(0), TOKENS, real)['params']
+  one = jnp.ones(TOKENS.shape, jnp.int32)
+  boxed = Encoder(config).init(jax.random.key(0), TOKENS, one)['params']
   gate = boxed['blocks']['mlp']['gate']['kernel']
   assert gate.names == ('layers', 'embed', 'mlp')
   kernel = nn.unbox(gate)

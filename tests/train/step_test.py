@@ -1,4 +1,5 @@
 import dataclasses
+import functools
 import re
 
 import jax
@@ -8,9 +9,10 @@ import optax
 import pytest
 
 from gemb import axes
+from gemb.data.packing import pack, slots
 from gemb.losses.matryoshka import LossConfig
 from gemb.train import optimizer, state, step
-from gemb.types import Batch
+from gemb.types import Batch, Packed, Padded
 
 B = 16
 LOSS = LossConfig(prefixes=(2, 8), temperature=0.1)
@@ -38,12 +40,46 @@ def make_batch():
   negatives = ragged(rng, B, 1, 5)
   negatives[[2, 10]] = 0
   return Batch(
-    query=query,
-    positive=positive,
-    negatives=negatives,
+    texts=Padded(query=query, positive=positive, negatives=negatives),
+    has_negative=negatives.any(axis=-1),
     query_id=query_id,
     positive_id=positive_id,
   )
+
+
+def make_packed(shards):
+  """The same batch, with the texts of each shard in rows of 8 tokens."""
+  batch, size = make_batch(), B // shards
+  sides = batch.texts.query, batch.texts.positive, batch.texts.negatives[:, 0]
+  texts = [
+    [row[row > 0] for row in example] for example in zip(*sides, strict=True)
+  ]
+  packings = [
+    pack(np.array([len(t) for e in some for t in e]), 8)
+    for some in (texts[z * size :][:size] for z in range(shards))
+  ]
+  rows = max(packing.rows for packing in packings)
+  tokens = np.zeros((shards, rows, 8), np.int32)
+  segments = np.zeros_like(tokens)
+  place = np.full((shards, size, 3), -1, np.int32)
+  for z, packing in enumerate(packings):
+    found = iter(zip(packing.row, packing.offset, packing.slot, strict=True))
+    for i in range(size):
+      for side in range(3):
+        row, offset, slot = next(found)
+        if row >= 0:
+          text = texts[z * size + i][side]
+          tokens[z, row, offset : offset + len(text)] = text
+          segments[z, row, offset : offset + len(text)] = slot + 1
+          place[z, i, side] = row * slots(8) + slot
+  packed = Packed(
+    tokens=tokens.reshape(-1, 8),
+    segments=segments.reshape(-1, 8),
+    place=place.reshape(B, 3),
+    slots=slots(8),
+    shards=shards,
+  )
+  return dataclasses.replace(batch, texts=packed)
 
 
 def place(batch, layout):
@@ -61,7 +97,7 @@ def differentiate(embedder, layout, params):
   adam = optimizer.make_optimizer(OPTIMIZER, optax.constant_schedule(0.1))
   results = {}
 
-  def compute(mesh, microbatch):
+  def compute(mesh, microbatch, packed):
     with axes.use(layout(mesh)) as where:
       abstract = state.abstract_state(embedder, adam, where)
       placed = jax.device_put(
@@ -69,13 +105,16 @@ def differentiate(embedder, layout, params):
       )
       loss = step.make_loss(embedder, LOSS, microbatch)
       function = jax.jit(jax.value_and_grad(loss, has_aux=True))
-      (value, metrics), gradient = function(placed, place(make_batch(), where))
+      shards = where.shards('batch')
+      batch = make_packed(shards) if packed else make_batch()
+      (value, metrics), gradient = function(placed, place(batch, where))
     return jax.device_get((value, metrics, gradient))
 
-  def get(mesh, microbatch):
-    if (mesh, microbatch) not in results:
-      results[mesh, microbatch] = compute(mesh, microbatch)
-    return results[mesh, microbatch]
+  def get(mesh, microbatch, *, packed=False):
+    key = mesh, microbatch, packed
+    if key not in results:
+      results[key] = compute(*key)
+    return results[key]
 
   return get
 
@@ -108,6 +147,30 @@ def test_microbatches_compute_what_the_whole_batch_computes(differentiate):
   assert_equal_computations(differentiate('one device', 4), whole)
 
 
+@pytest.mark.parametrize(
+  ('mesh', 'microbatch'), [('one device', 100), ('data', 100), ('all', 8)]
+)
+def test_packed_texts_compute_what_padded_ones_compute(
+  differentiate, mesh, microbatch
+):
+  packed = differentiate(mesh, microbatch, packed=True)
+  assert_equal_computations(packed, differentiate('one device', B))
+
+
+def test_packed_texts_are_taken_from_rows_without_moving_them(
+  embedder, layout, params
+):
+  with axes.use(layout('data')) as where:
+    batch = place(make_packed(8), where)
+
+    def embed(params, texts):
+      return step.embed_texts(embedder, params, texts, 100)
+
+    program = jax.jit(embed).lower(params, batch.texts).compile().as_text()
+  moves = 'all-gather|all-to-all|all-reduce|collective-permute'
+  assert not re.findall(moves, program)
+
+
 def test_the_loss_is_equation_1_of_the_embeddings(
   differentiate, embedder, params
 ):
@@ -118,9 +181,9 @@ def test_the_loss_is_equation_1_of_the_embeddings(
     return np.asarray(apply(params, jnp.asarray(tokens)), np.float64)
 
   q, p, n = (
-    embed(batch.query),
-    embed(batch.positive),
-    embed(batch.negatives[:, 0]),
+    embed(batch.texts.query),
+    embed(batch.texts.positive),
+    embed(batch.texts.negatives[:, 0]),
   )
   rows = np.arange(B)
   for M in LOSS.prefixes:
@@ -134,7 +197,7 @@ def test_the_loss_is_equation_1_of_the_embeddings(
     same |= batch.positive_id[:, 0] == batch.positive_id[:, :1]
     kept = np.where(same & ~np.eye(B, dtype=bool), 0, np.exp(logits))
     hard = np.exp(np.sum(unit(q) * unit(n), axis=1) / 0.1)
-    hard = np.where(batch.negatives[:, 0].any(axis=1), hard, 0)
+    hard = np.where(batch.has_negative[:, 0], hard, 0)
     losses = np.log(kept.sum(axis=1) + hard) - logits[rows, rows]
     got = differentiate('one device', B)[1][f'loss/{M}']
     np.testing.assert_allclose(got, losses.mean(), rtol=1e-5)
@@ -148,9 +211,17 @@ def first_tokens(params, tokens):
 def test_microbatches_keep_the_order_of_texts(microbatch):
   tokens = jnp.arange(36, dtype=jnp.int32).reshape(12, 3)
   embeddings = step.encode_in_microbatches(
-    first_tokens, jnp.float32(2), tokens, microbatch
+    first_tokens, jnp.float32(2), tokens, microbatch=microbatch
   )
   np.testing.assert_array_equal(embeddings, 2 * tokens[:, :2])
+
+
+def test_rows_that_make_no_equal_parts_are_refused():
+  tokens = jnp.zeros((7, 3), jnp.int32)
+  with pytest.raises(ValueError, match='7 rows make no 2 equal parts of at'):
+    step.encode_in_microbatches(
+      first_tokens, jnp.float32(2), tokens, microbatch=4
+    )
 
 
 def test_microbatches_move_no_text_between_devices(layout):
@@ -158,8 +229,10 @@ def test_microbatches_move_no_text_between_devices(layout):
     tokens = jax.ShapeDtypeStruct(
       (64, 3), jnp.int32, sharding=where.sharding('batch')
     )
-    encode = jax.jit(step.encode_in_microbatches, static_argnums=(0, 3))
-    lowered = encode.lower(first_tokens, jnp.float32(2), tokens, 8)
+    encode = functools.partial(
+      step.encode_in_microbatches, first_tokens, microbatch=8
+    )
+    lowered = jax.jit(encode).lower(jnp.float32(2), tokens)
     program = lowered.compile().as_text()
   moves = 'all-gather|all-to-all|all-reduce|collective-permute'
   assert not re.findall(moves, program)
@@ -171,7 +244,7 @@ def test_microbatches_bound_the_memory_of_activations(embedder, params):
   def peak(microbatch):
     def loss(params, tokens):
       embeddings = step.encode_in_microbatches(
-        embedder.apply, params, tokens, microbatch
+        embedder.apply, params, tokens, microbatch=microbatch
       )
       return jnp.sum(embeddings**2)
 
@@ -218,7 +291,8 @@ def test_every_step_is_counted(run):
 
 def test_metrics_count_tokens_without_padding(run):
   batch, metrics = run[3], run[2][0]
-  texts = (batch.query, batch.positive, batch.negatives)
+  texts = batch.texts
+  texts = (texts.query, texts.positive, texts.negatives)
   tokens = sum(np.count_nonzero(x) for x in texts)
   assert metrics['tokens'] == tokens
   share = 1 - tokens / sum(x.size for x in texts)
@@ -264,8 +338,17 @@ def test_a_hard_negative_of_padding_alone_is_absent(lookup):
   fake, table, calls = lookup
   loss = step.make_loss(fake, LossConfig(prefixes=(8,), temperature=1.0), B)
   batch = jax.tree.map(jnp.asarray, make_batch())
-  absent = dataclasses.replace(batch, negatives=0 * batch.negatives)
-  none = dataclasses.replace(batch, negatives=batch.negatives[:, :0])
+  texts, has = batch.texts, batch.has_negative
+  absent = dataclasses.replace(
+    batch,
+    texts=dataclasses.replace(texts, negatives=0 * texts.negatives),
+    has_negative=has & False,
+  )
+  none = dataclasses.replace(
+    batch,
+    texts=dataclasses.replace(texts, negatives=texts.negatives[:, :0]),
+    has_negative=has[:, :0],
+  )
   example_loss = [
     loss(table, x)[1]['example_loss'] for x in (batch, absent, none)
   ]
