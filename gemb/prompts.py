@@ -85,6 +85,19 @@ class Prompt:
       before = before.replace(_NO_TITLE, f'title: {title}')
     return before + text + after
 
+  def without_task(self) -> 'Prompt':
+    """Returns the prompt of the same task when nobody says which it is.
+
+    Queries are bare then, and so are passages that are dressed like them.
+
+    >>> make_prompt('code retrieval').without_task()
+    Prompt(query='{text}', passage='title: none | text: {text}')
+    >>> make_prompt('sentence similarity').without_task()
+    Prompt(query='{text}', passage='{text}')
+    """
+    alike = self.passage == self.query
+    return Prompt('{text}', '{text}' if alike else self.passage)
+
 
 def make_prompt(task: str | tuple[str, str]) -> Prompt:
   """Returns the templates of one of the family's tasks, or one's own.

@@ -47,7 +47,7 @@ def test_a_template_must_hold_the_text_once(template):
 
 def test_the_examples_in_the_documentation_are_true():
   results = doctest.testmod(prompts)
-  assert results.attempted == 4
+  assert results.attempted == 6
   assert results.failed == 0
 
 

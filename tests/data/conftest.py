@@ -65,31 +65,71 @@ def make_config(golden):
 @pytest.fixture
 def write_cache(data_folder):
   """Writes a cache as `gemb cache` does, without TensorFlow; returns it."""
-  from gemb.data.records import Records
+  from gemb.data.records import WRITER_OPTIONS, Records, shard_name
 
   def write(spec, records):
     spec.folder.mkdir(parents=True)
-    path = spec.folder / 'records.array_record'
-    writer = array_record_module.ArrayRecordWriter(str(path), 'group_size:1')
-    lengths = []
-    for record in records:
-      writer.write(record.to_bytes())
-      longest = max(map(len, record.negatives), default=0)
-      lengths.append((len(record.query), len(record.positive), longest))
-    writer.close()
-    np.save(
-      spec.folder / 'lengths.npy', np.array(lengths, np.int32).reshape(-1, 3)
-    )
+    most = max((len(record.negatives) for record in records), default=0)
+    lengths = np.zeros((len(records), 2 + most), np.int32)
+    for row, record in zip(lengths, records, strict=True):
+      texts = record.query, record.positive, *record.negatives
+      row[: len(texts)] = [len(text) for text in texts]
+    np.save(spec.folder / 'lengths.npy', lengths)
+    shards, content = [], hashlib.blake2b()
+    half = -(-len(records) // 2)
+    for number, some in enumerate((records[:half], records[half:])):
+      path = spec.folder / shard_name(number, 2)
+      writer = array_record_module.ArrayRecordWriter(str(path), WRITER_OPTIONS)
+      for record in some:
+        writer.write(record.to_bytes())
+        content.update(record.to_bytes())
+      writer.close()
+      shards.append(
+        {
+          'file': path.name,
+          'examples': len(some),
+          'bytes': path.stat().st_size,
+        }
+      )
     manifest = {
       'spec': dataclasses.asdict(spec),
-      'examples': len(lengths),
-      'bytes': path.stat().st_size,
-      'content': hashlib.blake2b(path.read_bytes()).hexdigest(),
+      'examples': len(records),
+      'shards': shards,
+      'content': content.hexdigest(),
     }
     (spec.folder / 'manifest.json').write_text(json.dumps(manifest))
     return Records(spec)
 
   return write
+
+
+@pytest.fixture
+def golden_texts(golden, data_folder):
+  """Writes the golden texts as `gemb cache` does, without TensorFlow."""
+  from gemb.data.examples import Example, write_texts
+
+  for name in 'pairs', 'held_out':
+    lines = (golden / f'{name}.jsonl').read_text().splitlines()
+    values = [json.loads(line) for line in lines]
+    found = [
+      Example(**v | {'negatives': tuple(v['negatives'])}) for v in values
+    ]
+    write_texts(f'golden_{name}', 'golden', found)
+
+
+@pytest.fixture
+def prepare(golden_texts, make_config, tokenizer, monkeypatch):
+  """Prepares the jobs of the golden pairs; changes are a DataConfig's."""
+  from gemb.data.caching import jobs
+  from gemb.data.specs import make_specs
+
+  def prepare_jobs(examples=100, **changes):
+    monkeypatch.setattr(jobs, 'EXAMPLES', examples)
+    config = make_config(**{'held_out': ('golden_held_out',), **changes})
+    specs = make_specs(config, 'golden_pairs', tokenizer)
+    return [jobs.prepare_job(config, spec, tokenizer) for spec in specs]
+
+  return prepare_jobs
 
 
 @pytest.fixture
