@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import json
 import math
 import pathlib
@@ -15,9 +16,8 @@ import numpy as np
 
 from gemb import axes, encode, files, provenance
 from gemb.axes import Layout
-from gemb.data.loader import Loader, Plan, prefetch
-from gemb.data.records import Records, make_spec
-from gemb.data.tokenizer import Tokenizer, load_tokenizer
+from gemb.data.loader import Loader, open_loader, prefetch
+from gemb.data.planning import Plan
 from gemb.evals import suite
 from gemb.initial import check_pretrained, initial_params
 from gemb.model.check import check_embedder
@@ -49,8 +49,8 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   _check_sizes(run, layout)
   check_pretrained(run)
-  tokenizer, records = _open_data(run, config_text)
-  loader = Loader(run.data, records, tokenizer, seed=run.seed)
+  loader = _open_loader(run, layout, config_text)
+  tokenizer = loader.tokenizer
   eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
 
   embedder = make_embedder(run.model)
@@ -156,12 +156,18 @@ def _check_sizes(run: Run, layout: Layout) -> None:
     )
 
 
-def _open_data(
-  run: Run, config_text: str
-) -> tuple[Tokenizer, dict[str, Records]]:
-  """Opens tokenizer and records; has them made if they are not there."""
+def _open_loader(run: Run, layout: Layout, config_text: str) -> Loader:
+  """Opens the data; has it made if it is not there."""
+  shards = layout.shards('batch')
+  open_it = functools.partial(
+    open_loader,
+    run.data,
+    seed=run.seed,
+    shards=shards,
+    rows_at_once=run.microbatch // shards,
+  )
   try:
-    return _read_data(run)
+    return open_it()
   except FileNotFoundError:
     print('Some data is not there yet; `gemb cache` makes it now.', flush=True)
   # A process of its own: TensorFlow never enters the trainer's.
@@ -175,16 +181,7 @@ def _open_data(
       'The data could not be made, for the reason that `gemb cache` gives '
       'above.'
     )
-  return _read_data(run)
-
-
-def _read_data(run: Run) -> tuple[Tokenizer, dict[str, Records]]:
-  tokenizer = load_tokenizer(run.data.tokenizer)
-  records = {
-    task: Records(make_spec(run.data, task, tokenizer))
-    for task in run.data.rates
-  }
-  return tokenizer, records
+  return open_it()
 
 
 def _place(
@@ -195,17 +192,20 @@ def _place(
   shards = sharding.addressable_devices_indices_map((batch_size,)).values()
   ranges = [index[0].indices(batch_size) for index in shards if index]
   first = min(start for start, _, _ in ranges)
-  plan, local = loader.batch(
-    step, slice(first, max(stop for _, stop, _ in ranges))
-  )
+  last = max(stop for _, stop, _ in ranges)
+  plan, local = loader.batch(step, slice(first, last))
 
   def spread(x: np.ndarray) -> jax.Array:
+    # Rows of packed texts are more or fewer than examples, split alike.
+    total = batch_size * len(x) // (last - first)
+    before = total * first // batch_size
+
     def shard(index: tuple[slice, ...] | None) -> np.ndarray:
       rows = index[0] if index else slice(None)
-      start, stop, _ = rows.indices(batch_size)
-      return x[start - first : stop - first]
+      start, stop, _ = rows.indices(total)
+      return x[start - before : stop - before]
 
-    shape = (batch_size, *x.shape[1:])
+    shape = (total, *x.shape[1:])
     return jax.make_array_from_callback(shape, sharding, shard)
 
   return plan, jax.tree.map(spread, local)

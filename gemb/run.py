@@ -23,8 +23,8 @@ class Run:
       mixtures with them.
     steps: updates.
     seed: of the initial parameters and of the order of the examples.
-    microbatch: texts encoded at once over the whole mesh; activations take
-      memory for so many.
+    microbatch: texts encoded at once over the whole mesh, or rows of packed
+      texts; activations take memory for so many.
     log_every_steps: between two lines of metrics.
     model: the embedder.
     pretrained: the decoder that it starts from; None: random parameters.
@@ -66,7 +66,8 @@ class Run:
       )
     check_warmup(self.optimizer, self.steps)
     B = self.data.batch_size
-    if self.microbatch < B and B % self.microbatch:
+    padded = self.data.packing is None
+    if padded and self.microbatch < B and B % self.microbatch:
       raise ValueError(
         f'Run.microbatch={self.microbatch} must divide '
         f'DataConfig.batch_size={B}.'

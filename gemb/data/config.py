@@ -4,6 +4,7 @@ import dataclasses
 import difflib
 
 from gemb import prompts as prompts_lib
+from gemb.data.sources import SourceConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,12 +21,39 @@ class TokenizerConfig:
     name: of the trained one, its folder under tokenizers/ in the data folder.
     vocabulary: pieces of the trained one.
     texts: most texts it is trained on, drawn evenly.
+    rates: {seqio Task: rate} of the tasks that it is trained on; empty: those
+      of the run. Runs that name the same ones share one tokenizer, whichever
+      of them comes first.
   """
 
   path: str | None = None
   name: str = 'quickstart'
   vocabulary: int = 16384
   texts: int = 200_000
+  rates: dict[str, float] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PackingConfig:
+  """Several texts in one row, so that hardly anything is padding.
+
+  Attributes:
+    row_length: tokens in a row; at least the longest text of `shapes`.
+    rungs: most numbers of rows that batches are padded to. They are chosen
+      from the lengths of all tasks, so that padding is least; the train step
+      is compiled once for each in use.
+  """
+
+  row_length: int
+  rungs: int = 12
+
+  def __post_init__(self):
+    for name in ('row_length', 'rungs'):
+      if getattr(self, name) < 1:
+        raise ValueError(
+          f'PackingConfig.{name} is {getattr(self, name)}; it must be at least '
+          '1.'
+        )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,18 +64,33 @@ class DataConfig:
     name: of the mixture; seqio knows it by this.
     rates: {seqio Task: rate}; of every 1,000 batches each task gets its
       share, exactly.
-    prompts: {seqio Task: a task string of gemb.prompts, or two templates}.
+    prompts: {seqio Task: a task string of gemb.prompts, or two templates}; a
+      source has its own, unless it is given here.
     tokenizer: of all tasks.
     batch_size: B, examples in a global batch.
     shapes: (query, passage) lengths in tokens that batches are padded to. A
       batch takes the first that its longest texts fit into, so order them by
       cost; the last must be the longest on both sides, and cuts what is longer
       still. The train step is compiled once for each shape in use.
-    hard_negatives: R, taken from each example, which may have fewer.
+    hard_negatives: R, taken from each example, which may have fewer: first
+      the mined ones, then its own.
     window: batches whose examples are drawn together and then sorted by
-      length, so that little is padding; 1: no sorting.
+      length, so that little is padding; 1: no sorting. With packing they are
+      dealt instead, so that each batch has about as many tokens.
+    packing: how texts share rows; None: a text a row, padded to `shapes`, of
+      which packing takes only the last, where texts are cut.
+    mixed: whether each example's task is drawn by rate, for comparison; by
+      default all examples of a batch are of one task, as in the report.
+    drop_task_string: share of the examples that are read without their task
+      string, so that the model also works without (Gemini Embedding 2,
+      arXiv:2605.27295, section 3.2).
+    mined_negatives: {seqio Task: JSON lines of `id` and `negatives`}, hard
+      negatives by the id of the example.
     held_out: seqio Tasks for evaluation; training examples that share a text
       with them are dropped.
+    contaminated: a report of `gemb decontaminate`; the examples that it names
+      are dropped.
+    sources: one's own data, each a seqio Task.
     modules: Python modules to import that register more seqio Tasks.
   """
 
@@ -59,7 +102,13 @@ class DataConfig:
   shapes: tuple[tuple[int, int], ...]
   hard_negatives: int = 0
   window: int = 16
+  packing: PackingConfig | None = None
+  mixed: bool = False
+  drop_task_string: float = 0.0
+  mined_negatives: dict[str, str] = dataclasses.field(default_factory=dict)
   held_out: tuple[str, ...] = ()
+  contaminated: str | None = None
+  sources: tuple[SourceConfig, ...] = ()
   modules: tuple[str, ...] = ()
 
   def __post_init__(self):
@@ -73,7 +122,18 @@ class DataConfig:
         f'DataConfig.hard_negatives is {self.hard_negatives}; it must not be '
         'negative.'
       )
+    if not 0 <= self.drop_task_string < 1:
+      raise ValueError(
+        f'DataConfig.drop_task_string is {self.drop_task_string}; it is the '
+        'share of examples without a task string: at least 0, less than 1.'
+      )
     self._check_shapes()
+    if self.packing and self.packing.row_length < self.lengths[-1]:
+      raise ValueError(
+        f'PackingConfig.row_length is {self.packing.row_length}, shorter than '
+        f'the longest text of DataConfig.shapes, {self.lengths[-1]} tokens; '
+        'make rows at least as long.'
+      )
     if not self.rates or min(self.rates.values()) <= 0:
       raise ValueError(
         f'DataConfig.rates is {self.rates}; give at least one task, each with '
@@ -83,6 +143,12 @@ class DataConfig:
       raise ValueError(
         f'Tasks {both} are both trained on (DataConfig.rates) and held out '
         '(DataConfig.held_out); remove them from one.'
+      )
+    names = [source.task for source in self.sources]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+      raise ValueError(
+        f'DataConfig.sources has more than one source of {twice}; give each a '
+        'task name of its own.'
       )
     for task in (*self.rates, *self.held_out):
       self.prompt(task)
@@ -98,13 +164,23 @@ class DataConfig:
     Raises:
       ValueError: if none was configured, or it is not valid.
     """
-    if task not in self.prompts:
-      near = difflib.get_close_matches(task, self.prompts, n=2, cutoff=0)
+    return prompts_lib.make_prompt(self.task_string(task))
+
+  def task_string(self, task: str) -> str | tuple[str, str]:
+    """Returns what tells the templates of a task: a name, or themselves.
+
+    Raises:
+      ValueError: if none was configured.
+    """
+    known = {each.task: each.task_string for each in self.sources}
+    known |= self.prompts
+    if task not in known:
+      near = difflib.get_close_matches(task, known, n=2, cutoff=0)
       raise ValueError(
         f'DataConfig.prompts has no prompt for task {task!r}; it has some for '
         f"{near}. Add one, such as 'search result'."
       )
-    return prompts_lib.make_prompt(self.prompts[task])
+    return known[task]
 
   def _check_shapes(self) -> None:
     longest = tuple(map(max, zip(*self.shapes, strict=True)))

@@ -1,8 +1,5 @@
 """batch(step): a pure function of the configuration and the step.
 
-Source of the one-task-a-batch rule: Gemini Embedding (arXiv:2503.07891),
-section 3: other examples of the same task are the harder in-batch negatives.
-
 The loader keeps no position. Any host asks for any rows of any step's global
 batch and gets the same examples, so that a run resumes at once, and on another
 number of hosts.
@@ -10,118 +7,97 @@ number of hosts.
 
 import collections
 import concurrent.futures
-import dataclasses
-import functools
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 from jaxtyping import Int32, Int64
 
 from gemb.data.config import DataConfig
-from gemb.data.records import Record, Records
-from gemb.data.sampling import Permutation, Schedule, generator
-from gemb.data.tokenizer import TokenIds, Tokenizer
-from gemb.types import PAD, Batch
+from gemb.data.packing import slots
+from gemb.data.planning import Plan, Planner, text_limits
+from gemb.data.records import Columns, Record, Records, concatenate
+from gemb.data.specs import make_specs
+from gemb.data.tokenizer import Tokenizer, load_tokenizer
+from gemb.types import PAD, Batch, Packed, Padded
 
 T = TypeVar('T')
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Plan:
-  """Which examples make the global batch of a step, and its shape.
+class Loader:
+  """Batches of one mixture.
 
   Attributes:
-    step: counted from 0.
-    task: that all examples come from.
-    indices: [B], of the examples in the task's records.
-    shape: tokens that queries, and that passages are padded to.
+    records: of each task, with and maybe without its task string.
+    tokenizer: that the records were made with.
+    plan: step -> which examples its batch holds (`Planner`).
   """
-
-  step: int
-  task: str
-  indices: Int64[np.ndarray, 'B']
-  shape: tuple[int, int]
-
-
-class Loader:
-  """Batches of one mixture."""
 
   def __init__(
     self,
     config: DataConfig,
-    records: dict[str, Records],
+    records: Mapping[str, Sequence[Records]],
     tokenizer: Tokenizer,
     *,
     seed: int,
+    shards: int = 1,
+    rows_at_once: int = 1,
   ):
     """Prepares the schedule; reads no examples.
 
     Args:
       config: rates, sizes and shapes.
-      records: of every task in `config.rates`.
-      tokenizer: that the records were made with; used to cut long texts.
+      records: of every task in `config.rates`, with and, where task strings
+        are dropped, without its task string.
+      tokenizer: that the records were made with; it ends texts that are cut.
       seed: of the schedule and the shuffles.
+      shards: that the batch is split into; with packing, each has rows of its
+        own.
+      rows_at_once: of packed texts that a shard encodes at a time; the rows of
+        a batch are so many that they make equal parts.
 
     Raises:
       ValueError: if a task has no examples.
     """
-    for task, source in records.items():
-      if not len(source):
-        raise ValueError(
-          f'Task {task!r} has no examples left after cleaning; remove it from '
-          'DataConfig.rates.'
-        )
     self._config = config
-    self._records = records
-    self._tokenizer = tokenizer
+    self.records = records
+    self.tokenizer = tokenizer
     self._seed = seed
-    self._schedule = Schedule(config.rates, seed)
-    self._shuffles = {
-      task: Permutation(len(source), seed=seed, name=task)
-      for task, source in records.items()
-    }
-    # Neighbouring steps of a task draw from one window.
-    self._window = functools.lru_cache(maxsize=8)(self._sorted_window)
-
-  def plan(self, step: int) -> Plan:
-    """Returns which examples the batch of `step` holds; reads none."""
-    task, ordinal = self._schedule(step)
-    window, offset = divmod(ordinal, self._config.window)
-    indices = self._window(task, window)[offset]
-    longest = self._lengths(task, indices).max(axis=0, keepdims=True)
-    (fits,) = self._first_fit(longest)
-    return Plan(
-      step=step,
-      task=task,
-      indices=indices,
-      shape=self._config.shapes[fits],
+    self._shards = shards
+    self._views = [view for task in config.rates for view in records[task]]
+    self.plan = Planner(
+      config,
+      {task: [v.lengths for v in views] for task, views in records.items()},
+      seed=seed,
+      shards=shards,
+      rows_at_once=rows_at_once,
     )
 
   def batch(self, step: int, rows: slice = slice(None)) -> tuple[Plan, Batch]:
-    """Returns the plan of a step and these rows of its global batch."""
+    """Returns the plan of a step and these rows of its global batch.
+
+    With packing, rows are those of whole shards.
+    """
     plan = self.plan(step)
-    records = self._records[plan.task].read(plan.indices[rows])
-    query, passage = plan.shape
-    R = self._config.hard_negatives
-    negatives_BRL = np.full((len(records), R, passage), PAD, np.int32)
-    for row, record in enumerate(records):
-      for r, ids in enumerate(record.negatives[:R]):
-        self._fill(negatives_BRL[row, r], ids)
-    # NumPy arrays here; the loop puts them on the devices.
-    arrays: dict[str, Any] = {
-      'query': self._pad([r.query for r in records], query),
-      'positive': self._pad([r.positive for r in records], passage),
-      'negatives': negatives_BRL,
-      'query_id': _words([r.query_id for r in records]),
-      'positive_id': _words([r.positive_id for r in records]),
-    }
-    return plan, Batch(**arrays)
+    columns = self._read(plan, rows)
+    lay_out = self._pack if self._config.packing else self._pad
+    return plan, Batch(
+      texts=lay_out(plan, columns, rows),
+      has_negative=_as_is(columns.length[:, 2:] > 0),
+      query_id=_as_is(columns.query_id),
+      positive_id=_as_is(columns.positive_id),
+    )
 
   def examples(self, step: int) -> list[Record]:
     """Returns the global batch of a step as records, for people to read."""
     plan = self.plan(step)
-    return self._records[plan.task].read(plan.indices)
+    found: list[Any] = [None] * len(plan.indices)
+    for view in np.unique(plan.view):
+      here = np.flatnonzero(plan.view == view)
+      records = self._views[view].read(plan.indices[here])
+      for place, record in zip(here, records, strict=True):
+        found[place] = record
+    return found
 
   def identity(self) -> dict[str, Any]:
     """Returns what all batches depend on, as JSON, for a checkpoint.
@@ -130,72 +106,133 @@ class Loader:
     """
     c = self._config
     return {
-      'tokenizer': self._tokenizer.sha256,
+      'tokenizer': self.tokenizer.sha256,
       'tasks': {
         task: {
           'rate': c.rates[task],
-          'query_template': source.spec.query_template,
-          'passage_template': source.spec.passage_template,
-          'records': source.manifest['content'],
+          'query_template': views[0].spec.query_template,
+          'passage_template': views[0].spec.passage_template,
+          'records': [view.manifest['content'] for view in views],
+          'contamination': views[0].manifest.get('contamination'),
         }
-        for task, source in self._records.items()
+        for task, views in self.records.items()
       },
       'batch_size': c.batch_size,
       'shapes': [list(shape) for shape in c.shapes],
       'hard_negatives': c.hard_negatives,
       'window': c.window,
+      'packed': c.packing is not None,
+      'mixed': c.mixed,
+      'drop_task_string': c.drop_task_string,
       'seed': self._seed,
     }
 
-  def _sorted_window(self, task: str, window: int) -> Int64[np.ndarray, 'W B']:
-    """Returns the examples of W batches, alike in length within each batch."""
-    W, B = self._config.window, self._config.batch_size
-    positions = np.arange(window * W * B, (window + 1) * W * B)
-    indices = self._shuffles[task](positions)
-    # By shape first, and by length where a shape holds several batches. The
-    # order of the batches is shuffled again, or every window would go from
-    # short to long. Within each epoch: an example would otherwise lie beside
-    # itself, several times in one batch.
-    lengths = self._lengths(task, indices)
-    order = np.lexsort(
-      (
-        lengths.sum(axis=1),
-        self._first_fit(lengths),
-        positions // len(self._records[task]),
+  def _read(self, plan: Plan, rows: slice) -> Columns:
+    """Reads these rows' examples, from the records of each view."""
+    view, indices = plan.view[rows], plan.indices[rows]
+    order = np.argsort(view, kind='stable')
+    parts = [
+      self._views[number].columns(
+        indices[view == number], self._config.hard_negatives
       )
+      for number in np.unique(view)
+    ]
+    return concatenate(parts, np.argsort(order))
+
+  def _pad(self, plan: Plan, columns: Columns, rows: slice) -> Padded:
+    """Lays a text a row."""
+    del rows
+    n, texts = columns.length.shape
+    query, passage = plan.shape
+    query_BL = np.full((n, query), PAD, np.int32)
+    passages_BPL = np.full((n, texts - 1, passage), PAD, np.int32)
+    side = query * np.arange(n)[:, None]
+    self._copy(columns, slice(0, 1), query_BL, side)
+    side = passage * np.arange(n * (texts - 1)).reshape(n, -1)
+    self._copy(columns, slice(1, None), passages_BPL, side)
+    return Padded(
+      query=_as_is(query_BL),
+      positive=_as_is(passages_BPL[:, 0]),
+      negatives=_as_is(passages_BPL[:, 1:]),
     )
-    batches_WB = indices[order].reshape(W, B)
-    mixed = generator(self._seed, f'window/{task}', window).permutation(W)
-    return batches_WB[mixed]
 
-  def _lengths(
-    self, task: str, indices: Int64[np.ndarray, 'n']
-  ) -> Int32[np.ndarray, 'n 2']:
-    """Returns the tokens of examples' query and longest passage, when cut."""
-    lengths = self._records[task].lengths[indices]
-    passages = (
-      lengths[:, 1:] if self._config.hard_negatives else lengths[:, 1:2]
+  def _pack(self, plan: Plan, columns: Columns, rows: slice) -> Packed:
+    """Lays several texts a row, where the plan says."""
+    n, texts = columns.length.shape
+    rows_X, length = plan.shape
+    B, S = len(plan.indices), slots(length)
+    first, last, _ = rows.indices(B)
+    size = B // self._shards
+    if first % size or last % size:
+      raise ValueError(
+        f'Rows {first} to {last} of a packed batch were asked for; its shards '
+        f'have {size} rows each, and only whole ones can be read.'
+      )
+    mine = plan.packings[first // size : last // size]
+    row, offset, slot = (
+      np.stack([getattr(p, name) for p in mine]).reshape(n, texts)
+      for name in ('row', 'offset', 'slot')
     )
-    both = np.stack([lengths[:, 0], passages.max(axis=1)], axis=1)
-    return np.minimum(both, np.array(self._config.shapes[-1], np.int32))
+    there = row >= 0
+    shard = np.repeat(np.arange(len(mine)), size)[:, None]
+    start = (shard * rows_X + row) * length + offset
+    tokens = np.full((len(mine) * rows_X, length), PAD, np.int32)
+    segments = np.zeros_like(tokens)
+    cut = self._copy(columns, slice(None), tokens, start)
+    flat, _ = _stretches(start[there], cut[there])
+    segments.reshape(-1)[flat] = np.repeat(slot[there] + 1, cut[there])
+    return Packed(
+      tokens=_as_is(tokens),
+      segments=_as_is(segments),
+      place=_as_is(np.where(there, row * S + slot, -1).astype(np.int32)),
+      slots=S,
+      shards=self._shards,
+    )
 
-  def _first_fit(
-    self, lengths: Int32[np.ndarray, 'n 2']
-  ) -> Int64[np.ndarray, 'n']:
-    """Returns the number of the first shape that each pair of lengths fits."""
-    shapes = np.array(self._config.shapes, np.int32)
-    return (lengths[:, None] <= shapes[None]).all(axis=2).argmax(axis=1)
+  def _copy(
+    self,
+    columns: Columns,
+    sides: slice,
+    out: Int32[np.ndarray, '...'],
+    start: Int64[np.ndarray, 'n texts'],
+  ) -> Int64[np.ndarray, 'n texts']:
+    """Copies texts into `out` from these places on; returns their lengths.
 
-  def _pad(self, texts: list[TokenIds], length: int) -> np.ndarray:
-    tokens = np.full((len(texts), length), PAD, np.int32)
-    for row, ids in zip(tokens, texts, strict=True):
-      self._fill(row, ids)
-    return tokens
+    A text that is too long is cut, and ends as every text does.
+    """
+    length = columns.length[:, sides]
+    cut = np.minimum(length, text_limits(self._config)[sides])
+    to, place = _stretches(start.ravel(), cut.ravel())
+    begin = columns.start[:, sides].ravel()
+    flat = out.reshape(-1)
+    flat[to] = columns.words[np.repeat(begin, cut.ravel()) + place]
+    too_long = length > cut
+    flat[(start + cut - 1)[too_long]] = self.tokenizer.eos
+    return cut
 
-  def _fill(self, row: np.ndarray, ids: TokenIds) -> None:
-    if len(ids) > len(row):
-      ids = self._tokenizer.cut(ids, len(row))
-    row[: len(ids)] = ids
+
+def open_loader(
+  config: DataConfig, *, seed: int, shards: int = 1, rows_at_once: int = 1
+) -> Loader:
+  """Opens tokenizer and caches, and returns their loader.
+
+  Raises:
+    FileNotFoundError: if something has not been made (`gemb cache`).
+    ValueError: if what lies there is not what the configuration wants.
+  """
+  tokenizer = load_tokenizer(config.tokenizer)
+  records = {
+    task: [Records(spec) for spec in make_specs(config, task, tokenizer)]
+    for task in config.rates
+  }
+  return Loader(
+    config,
+    records,
+    tokenizer,
+    seed=seed,
+    shards=shards,
+    rows_at_once=rows_at_once,
+  )
 
 
 def prefetch(
@@ -220,6 +257,16 @@ def prefetch(
         future.cancel()
 
 
-def _words(hashes: list[int]) -> np.ndarray:
-  """Splits 64-bit hashes into two 32-bit words: JAX has no 64-bit integers."""
-  return np.array(hashes, '<u8').view('<u4').reshape(-1, 2).astype(np.uint32)
+def _as_is(array: np.ndarray) -> Any:
+  """Hides that it is NumPy's yet: the loop puts it on the devices."""
+  return array
+
+
+def _stretches(
+  start: Int64[np.ndarray, 'n'], length: Int64[np.ndarray, 'n']
+) -> tuple[Int64[np.ndarray, 'm'], Int64[np.ndarray, 'm']]:
+  """Returns start, start + 1, ... of each stretch, and 0, 1, ... beside it."""
+  place = np.arange(length.sum()) - np.repeat(
+    np.cumsum(length) - length, length
+  )
+  return np.repeat(start, length) + place, place

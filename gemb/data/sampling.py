@@ -8,7 +8,7 @@ step at once, and every host computes the same.
 import hashlib
 
 import numpy as np
-from jaxtyping import Int64
+from jaxtyping import Float64, Int64
 
 BLOCK = 1000  # steps over which the rates are exact
 
@@ -42,13 +42,33 @@ class Schedule:
 
   def __call__(self, step: int) -> tuple[str, int]:
     """Returns the step's task, and how many batches of it came before."""
-    block, offset = divmod(step, BLOCK)
+    (task,), (ordinal,) = self.many(np.array([step]))
+    return self._tasks[task], int(ordinal)
+
+  def many(
+    self, steps: Int64[np.ndarray, 'X']
+  ) -> tuple[Int64[np.ndarray, 'X'], Int64[np.ndarray, 'X']]:
+    """Returns the same for many steps, tasks by their number."""
+    tasks, ordinals = np.empty_like(steps), np.empty_like(steps)
+    blocks, offsets = np.divmod(steps, BLOCK)
+    for block in np.unique(blocks):
+      here = blocks == block
+      order, earlier = self._block(int(block))
+      tasks[here] = order[offsets[here]]
+      ordinals[here] = earlier[offsets[here]]
+    return tasks, ordinals
+
+  def _block(
+    self, block: int
+  ) -> tuple[Int64[np.ndarray, 'X'], Int64[np.ndarray, 'X']]:
+    """Returns the tasks of a block's steps, and the ordinal of each."""
     order = generator(self._seed, 'schedule', block).permutation(
       np.repeat(np.arange(len(self._tasks)), self._quota)
     )
-    task = int(order[offset])
-    earlier = int(np.count_nonzero(order[:offset] == task))
-    return self._tasks[task], block * int(self._quota[task]) + earlier
+    earlier = np.empty_like(order)
+    for task, quota in enumerate(self._quota):
+      earlier[order == task] = block * quota + np.arange(quota)
+    return order, earlier
 
 
 class Permutation:
@@ -105,6 +125,31 @@ def _mix(x: np.ndarray) -> np.ndarray:
   x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
   x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
   return x ^ (x >> np.uint64(31))
+
+
+def uniform(
+  seed: int, name: str, positions: Int64[np.ndarray, 'X']
+) -> Float64[np.ndarray, 'X']:
+  """Returns a number in [0, 1) for each position, the same whenever asked."""
+  (key,) = generator(seed, name, 0).integers(0, 2**63, 1, dtype=np.uint64)
+  mixed = _mix(_mix(positions.astype(np.uint64) ^ key) + key)
+  return (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def spread(n: int) -> Int64[np.ndarray, 'n']:
+  """Returns 0..n-1 in an order of which every stretch is spread over all.
+
+  The van der Corput sequence: numbers in the order of their mirrored bits.
+
+  >>> spread(8).tolist()
+  [0, 4, 2, 6, 1, 5, 3, 7]
+  """
+  bits = np.arange(n)
+  mirrored = np.zeros(n, np.int64)
+  for _ in range((n - 1).bit_length()):
+    mirrored = mirrored << 1 | bits & 1
+    bits = bits >> 1
+  return np.argsort(mirrored, kind='stable')
 
 
 def generator(seed: int, name: str, number: int) -> np.random.Generator:

@@ -4,6 +4,7 @@ import re
 import pytest
 
 from gemb import prompts
+from gemb.data.config import PackingConfig
 
 
 def test_a_prompt_is_found_by_its_task(make_config):
@@ -26,6 +27,12 @@ def test_a_config_cannot_be_changed(make_config):
     ({'batch_size': 0}, 'batch_size is 0; it must be at least 1'),
     ({'window': 0}, 'window is 0; it must be at least 1'),
     ({'hard_negatives': -1}, 'hard_negatives is -1; it must not be negative'),
+    ({'drop_task_string': 1.0}, 'drop_task_string is 1.0; it is the share'),
+    ({'drop_task_string': -0.1}, 'at least 0, less than 1'),
+    (
+      {'packing': PackingConfig(row_length=16)},
+      'row_length is 16, shorter than the longest text of DataConfig.shapes',
+    ),
     ({'shapes': ()}, 'shapes is (); its last (query, passage) must be the'),
     ({'shapes': ((16, 8), (8, 16))}, 'must be the longest on both sides'),
     ({'shapes': ((16, 8), (8, 8))}, 'shapes is ((16, 8), (8, 8)); its last'),
@@ -58,6 +65,12 @@ def test_a_config_cannot_be_changed(make_config):
 def test_what_cannot_be_trained_on_is_refused(make_config, changes, message):
   with pytest.raises(ValueError, match=re.escape(message)):
     make_config(**changes)
+
+
+@pytest.mark.parametrize('field', ['row_length', 'rungs'])
+def test_packing_needs_room(field):
+  with pytest.raises(ValueError, match=f'PackingConfig.{field} is 0; it must'):
+    PackingConfig(**{'row_length': 8, field: 0})
 
 
 def test_the_smallest_config_is_accepted(make_config):

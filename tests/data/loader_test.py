@@ -1,19 +1,24 @@
 import collections
-import dataclasses
 import json
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from gemb.data.config import PackingConfig
 from gemb.data.loader import Loader, prefetch
-from gemb.data.records import Record, make_spec
+from gemb.data.records import Record
+from gemb.data.specs import make_specs
+from gemb.losses.contrastive import in_batch_mask
 from gemb.types import PAD
 
 EOS = 1
+BARE = 2  # tokens that a query has less without its task string
 
 
 def made_record(number, negatives=0):
@@ -37,13 +42,24 @@ def make_loader(make_config, write_cache, tokenizer):
   """Makes a Loader of {task: records}; other arguments are DataConfig's."""
   written = {}
 
-  def make(tasks, *, seed=0, **changes):
+  def make(tasks, *, seed=0, shards=1, rows_at_once=4, **changes):
     config = make_config(**{'rates': dict.fromkeys(tasks, 1.0), **changes})
+    opened = {}
     for task, records in tasks.items():
-      if task not in written:
-        spec = make_spec(config, task, tokenizer)
-        written[task] = write_cache(spec, records)
-    return Loader(config, written, tokenizer, seed=seed)
+      specs = make_specs(config, task, tokenizer)
+      for spec, cut in zip(specs, (0, BARE), strict=False):
+        if spec not in written:
+          shorter = [replace(r, query=r.query[cut:]) for r in records]
+          written[spec] = write_cache(spec, shorter)
+      opened[task] = [written[spec] for spec in specs]
+    return Loader(
+      config,
+      opened,
+      tokenizer,
+      seed=seed,
+      shards=shards,
+      rows_at_once=rows_at_once,
+    )
 
   return make
 
@@ -75,7 +91,7 @@ def test_the_rows_of_all_hosts_are_the_global_batch(loader, hosts):
     slices = [slice(h * rows, (h + 1) * rows) for h in range(hosts)]
     parts = [loader.batch(step, part)[1] for part in slices]
     assert_equal(jax.tree.map(lambda *x: np.concatenate(x), *parts), whole)
-    assert whole.query.shape == (8, plan.shape[0])
+    assert whole.texts.query.shape == (8, plan.shape[0])
 
 
 def test_a_batch_depends_on_the_step_alone(loader, make_loader):
@@ -145,9 +161,9 @@ def test_a_batch_takes_the_first_shape_that_it_fits(loader, make_config):
     assert plan.shape == next(
       shape for shape in shapes if query <= shape[0] and passage <= shape[1]
     )
-    assert batch.query.shape == (8, plan.shape[0])
-    assert batch.positive.shape == (8, plan.shape[1])
-    assert batch.negatives.shape == (8, 2, plan.shape[1])
+    assert batch.texts.query.shape == (8, plan.shape[0])
+    assert batch.texts.positive.shape == (8, plan.shape[1])
+    assert batch.texts.negatives.shape == (8, 2, plan.shape[1])
     seen.add(plan.shape)
   assert len(seen) > 1
 
@@ -168,8 +184,8 @@ def test_texts_are_padded_on_the_right(loader):
     _, batch = loader.batch(step)
     for row, record in enumerate(loader.examples(step)):
       for padded, ids in (
-        (batch.query[row], record.query),
-        (batch.positive[row], record.positive),
+        (batch.texts.query[row], record.query),
+        (batch.texts.positive[row], record.positive),
       ):
         assert padded[: len(ids)].tolist() == ids.tolist()
         assert (padded[len(ids) :] == PAD).all()
@@ -177,7 +193,7 @@ def test_texts_are_padded_on_the_right(loader):
 
 def padding(loader):
   batches = [loader.batch(step)[1] for step in range(48)]
-  texts = [text for b in batches for text in (b.query, b.positive)]
+  texts = [text for b in batches for text in (b.texts.query, b.texts.positive)]
   tokens = sum(np.count_nonzero(text) for text in texts)
   return 1 - tokens / sum(text.size for text in texts)
 
@@ -185,8 +201,7 @@ def padding(loader):
 def test_sorting_by_length_leaves_less_padding(make_loader):
   # Queries and positives alike in length, as in most corpora.
   records = [
-    dataclasses.replace(made_record(n), positive=made_record(n).query)
-    for n in range(384)
+    replace(made_record(n), positive=made_record(n).query) for n in range(384)
   ]
   unsorted = padding(make_loader({'a': records}, window=1))
   by_window = padding(make_loader({'a': records}, window=16))
@@ -213,10 +228,10 @@ def test_texts_too_long_are_cut_and_keep_their_end(make_loader):
     assert plan.shape == (6, 5)
     for row, record in enumerate(loader.examples(step)):
       if len(record.query) > 6:
-        assert batch.query[row].tolist() == [*record.query[:5], EOS]
+        assert batch.texts.query[row].tolist() == [*record.query[:5], EOS]
         cut += 1
       if len(record.negatives[0]) > 5:
-        assert batch.negatives[row, 0].tolist() == [
+        assert batch.texts.negatives[row, 0].tolist() == [
           *record.negatives[0][:4],
           EOS,
         ]
@@ -229,18 +244,18 @@ def test_hard_negatives_that_an_example_lacks_are_padding(make_loader, R):
   loader = make_loader({'a': records}, hard_negatives=R)
   for step in range(3):
     plan, batch = loader.batch(step)
-    assert batch.negatives.shape == (8, R, plan.shape[1])
-    assert batch.negatives.dtype == np.int32
+    assert batch.texts.negatives.shape == (8, R, plan.shape[1])
+    assert batch.texts.negatives.dtype == np.int32
     for row, record in enumerate(loader.examples(step)):
       for r in range(R):
-        tokens = batch.negatives[row, r]
+        tokens = batch.texts.negatives[row, r]
         ids = record.negatives[r] if r < len(record.negatives) else []
         assert tokens[: len(ids)].tolist() == list(ids)
         assert (tokens[len(ids) :] == PAD).all()
 
 
 def test_hard_negatives_that_are_not_taken_do_not_lengthen_a_batch(make_loader):
-  short = dataclasses.replace(made_record(0), negatives=[[2] * 30])
+  short = replace(made_record(0), negatives=[[2] * 30])
   tasks = {'a': [short]}
   assert make_loader(tasks, hard_negatives=0).plan(0).shape == (8, 8)
   assert make_loader(tasks, hard_negatives=1).plan(0).shape == (32, 32)
@@ -249,7 +264,7 @@ def test_hard_negatives_that_are_not_taken_do_not_lengthen_a_batch(make_loader):
 def test_ids_are_equal_where_the_hashes_are(make_loader):
   hashes = [1, 2**32, 2**32 + 1, 2**64 - 1, 1, 2, 3, 0]
   records = [
-    dataclasses.replace(made_record(n), query_id=h, positive_id=hashes[-1 - n])
+    replace(made_record(n), query_id=h, positive_id=hashes[-1 - n])
     for n, h in enumerate(hashes)
   ]
   loader = make_loader({'a': records})
@@ -363,3 +378,137 @@ def test_a_trainer_reads_without_tensorflow():
     "assert not {'tensorflow', 'seqio'} & set(sys.modules)"
   )
   subprocess.run([sys.executable, '-c', code], check=True)
+
+
+PACKING = PackingConfig(row_length=32, rungs=4)
+
+
+def texts_of(batch, shards):
+  """The texts of a packed batch, taken out of their rows, by example."""
+  packed = batch.texts
+  examples = []
+  size, rows = len(packed.place) // shards, len(packed.tokens) // shards
+  for example, places in enumerate(packed.place):
+    first = example // size * rows
+    texts = []
+    for place in places:
+      row, slot = divmod(int(place), packed.slots)
+      mine = packed.segments[first + row] == slot + 1
+      text = packed.tokens[first + row][mine].tolist()
+      texts.append(text if place >= 0 else None)
+    examples.append(texts)
+  return examples
+
+
+@pytest.mark.parametrize('shards', [1, 2, 4])
+def test_packed_texts_are_those_of_their_examples(make_loader, shards):
+  loader = make_loader(
+    {'a': [made_record(n, n % 3) for n in range(50)]},
+    hard_negatives=2,
+    packing=PACKING,
+    shards=shards,
+  )
+  for step in range(5):
+    plan, batch = loader.batch(step)
+    assert batch.texts.tokens.shape == (plan.shape[0] * shards, 32)
+    assert (batch.texts.tokens > 0).tolist() == (
+      batch.texts.segments > 0
+    ).tolist()
+    for record, texts in zip(
+      loader.examples(step), texts_of(batch, shards), strict=True
+    ):
+      wanted = [record.query, record.positive, *record.negatives]
+      assert texts == [ids.tolist() for ids in wanted] + [None] * (
+        4 - len(wanted)
+      )
+    names = [int(record.name) for record in loader.examples(step)]
+    assert batch.query_id[:, 0].tolist() == names
+    assert batch.has_negative.sum(axis=1).tolist() == [n % 3 for n in names]
+
+
+def test_the_packed_rows_of_all_hosts_are_the_global_batch(make_loader):
+  loader = make_loader(
+    {'a': [made_record(n, 1) for n in range(50)]},
+    hard_negatives=1,
+    packing=PACKING,
+    shards=4,
+  )
+  for step in 0, 7:
+    _, whole = loader.batch(step)
+    for hosts in 1, 2, 4:
+      rows = 8 // hosts
+      parts = [
+        loader.batch(step, slice(h * rows, (h + 1) * rows))[1]
+        for h in range(hosts)
+      ]
+      assert_equal(jax.tree.map(lambda *x: np.concatenate(x), *parts), whole)
+
+
+def test_parts_of_shards_cannot_be_read(make_loader):
+  loader = make_loader({'a': [made_record(0)]}, packing=PACKING, shards=2)
+  with pytest.raises(ValueError, match='Rows 0 to 3 of a packed batch'):
+    loader.batch(0, slice(0, 3))
+
+
+def test_packed_texts_too_long_are_cut_and_keep_their_end(make_loader):
+  loader = make_loader(
+    {'a': [made_record(n) for n in range(16)]},
+    shapes=((6, 5),),
+    packing=PackingConfig(row_length=8),
+  )
+  _, batch = loader.batch(0)
+  for record, (query, positive) in zip(
+    loader.examples(0), texts_of(batch, 1), strict=True
+  ):
+    for text, ids, most in (
+      (query, record.query, 6),
+      (positive, record.positive, 5),
+    ):
+      assert len(text) == min(len(ids), most)
+      assert text[:-1] == ids.tolist()[: len(text) - 1]
+      assert text[-1] == EOS
+
+
+def test_a_text_without_its_task_string_is_read_where_it_is_dropped(
+  make_loader,
+):
+  records = [made_record(n + 10) for n in range(16)]
+  loader = make_loader({'a': records}, drop_task_string=0.5)
+  lengths = {record.name: len(record.query) for record in records}
+  bare = 0
+  for step in range(20):
+    plan, batch = loader.batch(step)
+    for row, record in enumerate(loader.examples(step)):
+      tokens = np.count_nonzero(batch.texts.query[row])
+      dropped = plan.view[row] == 1
+      assert tokens == lengths[record.name] - BARE * dropped
+      bare += dropped
+  assert 50 < bare < 110
+
+
+def test_a_mixed_batch_has_examples_of_all_tasks(make_loader):
+  loader = make_loader(
+    {
+      'a': [made_record(n) for n in range(50)],
+      'b': [made_record(n) for n in range(100, 137)],
+    },
+    mixed=True,
+    window=1,
+  )
+  for step in range(10):
+    names = [int(record.name) for record in loader.examples(step)]
+    _, batch = loader.batch(step)
+    assert batch.query_id[:, 0].tolist() == names
+    assert min(names) < 50 < max(names)
+
+
+def test_duplicates_within_a_batch_are_masked(make_loader):
+  # Eight rows of three examples: copies are inevitable, and never contrasted.
+  loader = make_loader({'a': [made_record(2 * n) for n in range(3)]})
+  _, batch = loader.batch(0)
+  mask = np.asarray(
+    in_batch_mask(jnp.array(batch.query_id), jnp.array(batch.positive_id))
+  )
+  names = batch.query_id[:, 0]
+  same = names[:, None] == names[None]
+  np.testing.assert_array_equal(mask, ~same | np.eye(8, dtype=bool))

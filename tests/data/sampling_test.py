@@ -3,7 +3,14 @@ import collections
 import numpy as np
 import pytest
 
-from gemb.data.sampling import BLOCK, Permutation, Schedule, generator
+from gemb.data.sampling import (
+  BLOCK,
+  Permutation,
+  Schedule,
+  generator,
+  spread,
+  uniform,
+)
 
 RATES = {'a': 0.5, 'b': 0.333, 'c': 0.167}
 
@@ -127,3 +134,24 @@ def test_the_algorithms_stay_what_they_were():
   assert elements(10, range(10)) == [2, 0, 6, 4, 3, 1, 7, 5, 9, 8]
   assert elements(10, range(10, 20)) == [6, 1, 9, 7, 5, 2, 0, 8, 4, 3]
   assert elements(10**9, range(3)) == [4275196, 391244117, 156735346]
+
+
+def test_uniform_numbers_depend_on_position_name_and_seed_alone():
+  numbers = uniform(0, 'a', np.arange(20_000))
+  assert numbers.min() >= 0 and numbers.max() < 1
+  counts = np.histogram(numbers, 10, (0, 1))[0]
+  assert abs(counts - 2_000).max() < 150
+  np.testing.assert_array_equal(
+    uniform(0, 'a', np.array([7, 19_999])), numbers[[7, 19_999]]
+  )
+  for other in uniform(1, 'a', np.arange(9)), uniform(0, 'b', np.arange(9)):
+    assert not np.isclose(other, numbers[:9]).any()
+
+
+@pytest.mark.parametrize('n', [1, 2, 8, 60, 256, 1_000])
+def test_every_stretch_of_a_spread_order_is_spread_over_all(n):
+  order = spread(n)
+  assert sorted(order) == list(range(n))
+  size = max(1, n // 4)
+  for start in range(0, n - size + 1, size):
+    assert abs(order[start : start + size].mean() - (n - 1) / 2) <= n / 4
