@@ -8,10 +8,12 @@ import dataclasses
 import json
 import pathlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from gemb import files
 from gemb.data.archives import data_dir
+
+_ROOM_FOR_COUNTS = 64  # characters, in the first line
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -24,6 +26,9 @@ class Example:
     query: a translation, a question, a docstring.
     positive: the text to be found for it.
     negatives: texts like the positive that do not answer the query.
+    label: where not empty, examples with the same one are never contrasted
+      with each other, whatever their positives are: another text of a class
+      answers for the whole class.
   """
 
   id: str
@@ -31,6 +36,7 @@ class Example:
   query: str
   positive: str
   negatives: tuple[str, ...] = ()
+  label: str = ''
 
 
 def texts_path(task: str) -> pathlib.Path:
@@ -47,20 +53,43 @@ def texts_source(task: str) -> str | None:
     return json.loads(file.readline())['source']
 
 
-def write_texts(task: str, source: str, examples: Iterable[Example]) -> None:
-  """Writes a task's texts: a first line about them, then one an example."""
+def write_texts(
+  task: str,
+  source: str,
+  examples: Iterable[Example],
+  counts: Mapping[str, int] | None = None,
+) -> None:
+  """Writes a task's texts: a first line about them, then one an example.
+
+  Args:
+    task: name of the seqio Task.
+    source: what the examples are read from.
+    examples: all of them.
+    counts: told in the first line too, as they are once all examples passed.
+  """
+  head = {'task': task, 'source': source}
+  width = len(json.dumps(head)) + (0 if counts is None else _ROOM_FOR_COUNTS)
   with (
     files.write_path(texts_path(task)) as path,
     path.open('w', encoding='utf-8') as file,
   ):
-    file.write(json.dumps({'task': task, 'source': source}) + '\n')
+    file.write(' ' * width + '\n')
     for example in examples:
       values = dataclasses.asdict(example)
       file.write(json.dumps(values, ensure_ascii=False) + '\n')
+    file.seek(0)
+    file.write(json.dumps(head | dict(counts or {})).ljust(width))
 
 
-def read_texts(task: str) -> Iterator[Example]:
+def read_texts(
+  task: str, start: int = 0, stop: int | None = None
+) -> Iterator[Example]:
   """Yields the examples of a task, in the order they were written.
+
+  Args:
+    task: name of the seqio Task.
+    start: the byte at which the first of them begins; 0: the file's first.
+    stop: the byte before which the last one begins; None: the file's last.
 
   Raises:
     FileNotFoundError: if `gemb cache` has not written them yet.
@@ -72,15 +101,19 @@ def read_texts(task: str) -> Iterator[Example]:
       f'The texts of task {task!r} are not at {path}; run `gemb cache` with '
       'the same --gin_file.'
     )
-  with path.open(encoding='utf-8') as file:
-    file.readline()
-    for number, line in enumerate(file, start=2):
+  with path.open('rb') as file:
+    position = file.seek(start) or len(file.readline())
+    for number, line in enumerate(file, start=1 if start else 2):
+      if stop is not None and position >= stop:
+        break
+      position += len(line)
       try:
         values = json.loads(line)
-      except json.JSONDecodeError as error:
+      except ValueError as error:
+        after = f' after byte {start}' if start else ''
         raise ValueError(
-          f'Line {number} of {path} is damaged ({error}). Delete that file and '
-          'run `gemb cache` again.'
+          f'Line {number}{after} of {path} is damaged ({error}). Delete that '
+          'file and run `gemb cache` again.'
         ) from error
       values['negatives'] = tuple(values['negatives'])
       yield Example(**values)

@@ -50,6 +50,7 @@ class Tokenizer:
     path: of the `.model` file.
     sha256: of its bytes; what a cache or checkpoint is matched by.
     vocabulary: its number of pieces.
+    eos: the id that ends a text.
   """
 
   def __init__(self, path: str | os.PathLike):
@@ -76,18 +77,21 @@ class Tokenizer:
         'ending in .model.'
       ) from error
     self.vocabulary = self._model.vocab_size()
-    self._bos, self._eos = self._model.bos_id(), self._model.eos_id()
-    if self._model.pad_id() != 0 or min(self._bos, self._eos) < 0:
+    self._bos, self.eos = self._model.bos_id(), self._model.eos_id()
+    if self._model.pad_id() != 0 or min(self._bos, self.eos) < 0:
       raise ValueError(
         f'{self.path} has pad, eos, bos = {self._model.pad_id()}, '
-        f'{self._eos}, {self._bos}; gemb needs pad = 0 and both others, as '
+        f'{self.eos}, {self._bos}; gemb needs pad = 0 and both others, as '
         "Gemma's tokenizers have."
       )
 
-  def encode(self, texts: Sequence[str]) -> list[list[int]]:
-    """Returns <bos> text <eos> as ids, not cut."""
-    ids = self._model.encode(list(texts), num_threads=os.cpu_count() or 1)
-    return [[self._bos, *text, self._eos] for text in ids]
+  def encode(
+    self, texts: Sequence[str], *, threads: int | None = None
+  ) -> list[list[int]]:
+    """Returns <bos> text <eos> as ids, not cut; None: a thread a core."""
+    threads = threads or os.cpu_count() or 1
+    ids = self._model.encode(list(texts), num_threads=threads)
+    return [[self._bos, *text, self.eos] for text in ids]
 
   def decode(self, ids: TokenIds) -> str:
     """Returns the text of ids; <pad>, <bos> and <eos> are silent."""
@@ -96,7 +100,7 @@ class Tokenizer:
   def cut(self, ids: TokenIds, length: int) -> list[int]:
     """Returns at most `length` ids, the last of them <eos>."""
     ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
-    return ids if len(ids) <= length else [*ids[: length - 1], self._eos]
+    return ids if len(ids) <= length else [*ids[: length - 1], self.eos]
 
 
 def tokenizer_path(config: TokenizerConfig) -> pathlib.Path:
@@ -164,6 +168,7 @@ def train_tokenizer(
     'vocabulary': config.vocabulary,
     'texts': config.texts,
     'tasks': sorted(tasks),
+    'rates': config.rates,
     'prompts': sorted(prompts),
     'sha256': hashlib.sha256(model.getvalue()).hexdigest(),
     'sentencepiece': sentencepiece.__version__,
@@ -188,6 +193,12 @@ def _check_recipe(tokenizer: Tokenizer, config: TokenizerConfig) -> None:
       f'Tokenizer {config.name!r} at {tokenizer.path} has vocabulary, texts = '
       f'{made}; this run wants {(config.vocabulary, config.texts)}. Choose '
       'another TokenizerConfig.name.'
+    )
+  if config.rates and recipe.get('rates') != config.rates:
+    raise ValueError(
+      f'Tokenizer {config.name!r} at {tokenizer.path} was trained on '
+      f'{recipe.get("rates") or recipe["tasks"]}; TokenizerConfig.rates is '
+      f'{config.rates}. Choose another TokenizerConfig.name.'
     )
 
 

@@ -1,14 +1,17 @@
 """Making caches end to end; imports TensorFlow."""
 
 import dataclasses
+import errno
 import json
+import os
 
-import numpy as np
 import pytest
 
 from gemb.data import cache, examples, tasks
+from gemb.data.caching import jobs, shards
 from gemb.data.config import TokenizerConfig
-from gemb.data.records import Records, make_spec, text_id
+from gemb.data.records import Records
+from gemb.data.specs import make_spec, make_specs
 from gemb.data.tokenizer import load_tokenizer, tokenizer_path
 
 TINY = TokenizerConfig(name='tiny', vocabulary=600, texts=400)
@@ -30,10 +33,6 @@ def opened(config):
   return Records(make_spec(config, 'golden_pairs', tokenizer))
 
 
-def read_all(records):
-  return records.read(np.arange(len(records)))
-
-
 def times(folder):
   return {path: path.stat().st_mtime_ns for path in folder.rglob('*')}
 
@@ -45,13 +44,13 @@ def names(folder):
 def test_everything_that_a_run_reads_is_made(config, data_folder, lines):
   config = dataclasses.replace(config, tokenizer=TINY)
   cache.build(config)
-  assert names(data_folder / 'texts') == [
+  assert [n for n in names(data_folder / 'texts') if n[0] != '.'] == [
     'golden_held_out.jsonl',
     'golden_pairs.jsonl',
   ]
   read = [dataclasses.asdict(e) for e in examples.read_texts('golden_pairs')]
   assert [{**e, 'negatives': [*e['negatives']]} for e in read] == [
-    *lines.values()
+    {**line, 'label': ''} for line in lines.values()
   ]
   assert load_tokenizer(TINY).vocabulary == 600
   recipe = json.loads(tokenizer_path(TINY).with_name('recipe.json').read_text())
@@ -61,48 +60,16 @@ def test_everything_that_a_run_reads_is_made(config, data_folder, lines):
   assert names(records.spec.folder) == [
     'lengths.npy',
     'manifest.json',
-    'records.array_record',
+    'shard-00000-of-00001.array_record',
   ]
 
 
-def test_records_hold_the_dressed_texts(config, tokenizer, lines):
+def test_what_a_killed_process_left_of_texts_is_removed(config, data_folder):
+  left = data_folder / 'texts' / '.golden_pairs.jsonl.ab12.tmp'
+  left.parent.mkdir(parents=True)
+  left.touch()
   cache.build(config)
-  records = opened(config)
-  for record, lengths in zip(
-    read_all(records), records.lengths.tolist(), strict=True
-  ):
-    line = lines[record.name]
-    query, positive, *negatives = (
-      f'task: search result | query: {line["query"]}',
-      f'title: none | text: {line["positive"]}',
-      *(f'title: none | text: {text}' for text in line['negatives']),
-    )
-    ids = [ids.tolist() for ids in record.negatives]
-    assert tokenizer.encode(negatives) == ids
-    assert tokenizer.encode([query, positive]) == [
-      record.query.tolist(),
-      record.positive.tolist(),
-    ]
-    assert record.query_id == text_id(line['query'])
-    assert record.positive_id == text_id(line['positive'])
-    longest = max(map(len, ids), default=0)
-    assert lengths == [len(record.query), len(record.positive), longest]
-
-
-def test_examples_that_share_a_text_with_a_held_out_set_are_dropped(
-  config, lines, capsys
-):
-  cache.build(config)
-  records = opened(config)
-  kept = {record.name for record in read_all(records)}
-  # One positive is the same but for case and punctuation, one query is.
-  assert set(lines) - kept == {'fr/16', 'python/0'}
-  assert records.manifest['dropped_held_out'] == 2
-  assert 'golden_pairs: 298 examples, 2 dropped' in capsys.readouterr().out
-  without = dataclasses.replace(config, held_out=())
-  cache.build(without)
-  assert len(opened(without)) == 300
-  assert len(opened(config)) == 298
+  assert not left.exists()
 
 
 def test_a_second_build_makes_nothing(config, data_folder, capsys):
@@ -129,7 +96,7 @@ def test_another_prompt_has_another_cache_beside_the_first(config):
 @pytest.mark.parametrize('changed', ['golden_pairs', 'golden_held_out'])
 def test_a_changed_source_is_made_anew(config, monkeypatch, capsys, changed):
   cache.build(config)
-  path = opened(config).spec.folder / 'records.array_record'
+  path = opened(config).spec.folder / 'manifest.json'
   made = path.stat().st_ino, path.stat().st_mtime_ns
   new = {changed: f'{changed}/2.0.0'}
   old = tasks.source_name
@@ -143,25 +110,24 @@ def test_a_changed_source_is_made_anew(config, monkeypatch, capsys, changed):
   assert capsys.readouterr().out.startswith('golden_pairs: cached at')
 
 
-def test_an_interrupted_build_leaves_nothing_and_can_be_repeated(
-  config, data_folder, monkeypatch
+def test_an_interrupted_build_leaves_no_cache_and_can_be_repeated(
+  config, monkeypatch
 ):
-  count = 0
+  monkeypatch.setattr(jobs, 'EXAMPLES', 100)
 
-  def interrupted(text):
-    nonlocal count
-    count += 1
-    if count == 200:
+  def interrupted(job, number, maker, write=shards._write):
+    if number == 2:
       raise KeyboardInterrupt
-    return text_id(text)
+    write(job, number, maker)
 
   with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-    patch.setattr(cache, 'text_id', interrupted)
-    cache.build(config)
-  assert names(data_folder / 'cache' / 'golden_pairs') == []
+    patch.setattr(shards, '_write', interrupted)
+    cache.build(config, processes=1)
   with pytest.raises(FileNotFoundError, match='run `gemb cache`'):
     opened(config)
-  cache.build(config)
+  (job,) = jobs.read_jobs()
+  assert [job.is_made(number) for number in range(3)] == [True, True, False]
+  cache.build(config, processes=1)
   assert len(opened(config)) == 298
 
 
@@ -212,25 +178,66 @@ def test_each_task_gives_texts_to_the_tokenizer_by_its_rate(
   assert [query in pairs for query in drawn[::2]] == [True] * 30 + [False] * 10
 
 
-def test_a_task_whose_examples_are_all_held_out_is_kept_empty(
-  config, golden_tasks
+def test_rates_of_its_own_decide_the_tokenizer_whoever_comes_first(
+  make_config, golden_tasks, data_folder
 ):
-  rates = {'golden_held_out': 1.0}
-  every = dataclasses.replace(config, rates=rates, held_out=())
-  cache.build(every)
-  tokenizer = load_tokenizer(every.tokenizer)
-  spec = make_spec(every, 'golden_held_out', tokenizer)
-  held_out = {
-    examples.normalise(example.query)
-    for example in examples.read_texts('golden_held_out')
-  }
-  empty = dataclasses.replace(spec, held_out=('all',))
-  cache._write_records(
-    empty, every.prompt('golden_held_out'), tokenizer, held_out
+  names = ('golden_pairs', 'golden_held_out')
+  wanted = dataclasses.replace(TINY, rates={'golden_pairs': 1.0})
+  made = []
+  for trained in names:
+    config = make_config(
+      rates={trained: 1.0},
+      modules=(golden_tasks,),
+      prompts=dict.fromkeys(names, 'clustering'),
+      tokenizer=dataclasses.replace(wanted, name=f'before_{trained}'),
+    )
+    cache.build(config)
+    made.append(load_tokenizer(config.tokenizer))
+  assert made[0].sha256 == made[1].sha256
+  recipe = json.loads(made[0].path.with_name('recipe.json').read_text())
+  assert recipe['tasks'] == ['golden_pairs']
+  assert recipe['prompts'] == ['task: clustering | query: ']
+  assert recipe['rates'] == {'golden_pairs': 1.0}
+  # The task of the tokenizer alone has texts, and no cache.
+  assert names[0] in {path.stem for path in (data_folder / 'texts').iterdir()}
+  other = dataclasses.replace(config.tokenizer, rates={'golden_held_out': 1.0})
+  with pytest.raises(ValueError, match=r'TokenizerConfig\.rates is'):
+    cache.build(dataclasses.replace(config, tokenizer=other))
+
+
+def test_a_run_without_some_task_strings_has_both_caches(config, tokenizer):
+  both = dataclasses.replace(config, drop_task_string=0.5)
+  cache.build(both)
+  with_task, without = (
+    Records(spec) for spec in make_specs(both, 'golden_pairs', tokenizer)
   )
-  records = Records(empty)
-  assert len(records) == 0
-  assert records.manifest['dropped_held_out'] == 60
+  assert len(with_task) == len(without) == 298
+  assert without.lengths[:, 0].sum() < with_task.lengths[:, 0].sum()
+
+
+def test_what_is_prepared_only_is_made_by_the_next_build(config, capsys):
+  (job,) = cache.prepare(config)
+  assert job.shards == 1 and not job.is_made(0)
+  assert 'golden_pairs: 300 examples of seqio task' in capsys.readouterr().out
+  cache.build(config)
+  assert len(opened(config)) == 298
+
+
+@pytest.mark.parametrize('number', [errno.ENOSPC, errno.EFBIG])
+def test_a_full_disk_is_one_sentence(config, data_folder, monkeypatch, number):
+  def full(*arguments):
+    raise OSError(number, os.strerror(number))
+
+  with monkeypatch.context() as patch, pytest.raises(OSError) as caught:
+    patch.setattr(examples, 'write_texts', full)
+    cache.build(config)
+  assert str(caught.value) == (
+    f'The data folder {data_folder} takes no more ({os.strerror(number)}). '
+    'Free some space, or name another folder in GEMB_DATA, and run the same '
+    'command again: what is finished is kept.'
+  )
+  cache.build(config)
+  assert len(opened(config)) == 298
 
 
 def test_an_unknown_task_is_named_before_anything_is_made(

@@ -41,8 +41,24 @@ def test_the_file_is_json_lines_after_a_line_about_them(folder):
     'query': 'Wo ist "die" Lampe?',
     'positive': 'Where is the lamp?',
     'negatives': ['Where is the table?', 'Wo?'],
+    'label': '',
   }
   assert end == ''
+
+
+def test_counts_stand_in_the_first_line_as_they_were_at_the_end(folder):
+  counts = {}
+
+  def counted():
+    for number, example in enumerate(EXAMPLES, start=1):
+      counts['bad'] = number
+      yield example
+
+  examples.write_texts('task', 'source/1.0', counted(), counts)
+  with (folder / 'texts' / 'task.jsonl').open() as file:
+    head = json.loads(file.readline())
+  assert head == {'task': 'task', 'source': 'source/1.0', 'bad': 3}
+  assert list(examples.read_texts('task')) == EXAMPLES
 
 
 def test_the_file_can_be_read_by_people():

@@ -176,6 +176,7 @@ def test_the_recipe_of_a_trained_model_lies_beside_it(data_folder):
     'vocabulary': 300,
     'texts': 100,
     'tasks': ['a', 'b'],
+    'rates': {},
     'prompts': ['p: ', 'q: '],
     'sha256': tokenizer.sha256,
     'sentencepiece': sentencepiece.__version__,
