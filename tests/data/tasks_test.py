@@ -1,6 +1,7 @@
 """The seqio registry, and seqio's tokens against our records'."""
 
 import collections
+import json
 import re
 
 import numpy as np
@@ -12,7 +13,9 @@ from gemb.data import cache, tasks
 from gemb.data.config import TokenizerConfig
 from gemb.data.corpora import CORPORA, HELD_OUT
 from gemb.data.examples import Example
-from gemb.data.records import Records, make_spec
+from gemb.data.records import Records
+from gemb.data.sources import SourceConfig
+from gemb.data.specs import make_spec
 from gemb.data.tokenizer import load_tokenizer
 
 AWKWARD = [
@@ -46,6 +49,7 @@ def registered():
   add('both_splits', {'query': ['a'], 'positive': ['b']}, ('train', 'test'))
   add('no_split', {'query': ['a'], 'positive': ['b']}, ('validation',))
   yield
+  tasks._sources.clear()
   for registry, names in zip(
     (seqio.TaskRegistry, seqio.MixtureRegistry), before, strict=True
   ):
@@ -63,6 +67,21 @@ def config(make_config, golden_tasks, data_folder):
     return config
 
   return make
+
+
+@pytest.fixture
+def add_pairs(tmp_path, make_config):
+  """Registers rows as the task 'my_pairs', one of its fields renamed."""
+
+  def add_rows(rows, held_out=(), **changes):
+    path = tmp_path / 'pairs.jsonl'
+    path.write_text(''.join(f'{json.dumps(row)}\n' for row in rows))
+    source = SourceConfig(
+      **{'task': 'my_pairs', 'path': str(path), 'query': 'q', **changes}
+    )
+    tasks.import_modules(make_config(sources=(source,), held_out=held_out))
+
+  return add_rows
 
 
 def test_every_corpus_is_a_task():
@@ -126,6 +145,99 @@ def test_the_source_of_a_corpus_is_its_version(data_folder):
     r'networkx_docstrings/\d+\.\d+\.\d+',
     tasks.source_name('networkx_docstrings'),
   )
+
+
+ROWS = [
+  {'q': 'Wo?', 'positive': 'there', 'n': ['here', 'gone'], 'lang': 'de'},
+  {'q': '鍵', 'positive': 'key', 'n': [], 'lang': 'ja'},
+]
+OPTIONAL = {'negatives': 'n', 'language': 'lang'}
+READ = [
+  Example(
+    id='1',
+    language='de',
+    query='Wo?',
+    positive='there',
+    negatives=('here', 'gone'),
+  ),
+  Example(id='2', language='ja', query='鍵', positive='key'),
+]
+
+
+def test_a_source_is_a_task(add_pairs, capsys):
+  add_pairs(ROWS, **OPTIONAL)
+  assert list(tasks.read('my_pairs')) == READ
+  assert capsys.readouterr().out == 'my_pairs: 2 good rows, none bad\n'
+
+
+def test_seqio_yields_what_a_source_has(add_pairs):
+  add_pairs(ROWS, **OPTIONAL)
+  task = seqio.get_mixture_or_task('my_pairs')
+  first, second = task.get_dataset(None, split='train', shuffle=False)
+  assert first['negatives'].numpy().tolist() == [b'here', b'gone']
+  assert second['negatives'].numpy().tolist() == []
+  texts = {key: value.numpy() for key, value in second.items()}
+  assert texts.pop('negatives').shape == (0,)
+  assert texts == {
+    'id': b'2',
+    'language': b'ja',
+    'query': '鍵'.encode(),
+    'positive': b'key',
+    'label': b'',
+  }
+
+
+def test_a_label_of_a_task_is_read():
+  columns = {'query': ['a'], 'positive': ['b'], 'label': ['c']}
+  add('labelled', columns)
+  (example,) = tasks.read('labelled')
+  assert example.label == 'c'
+
+
+def test_a_source_that_is_held_out_has_the_other_split(add_pairs):
+  add_pairs(ROWS, held_out=('my_pairs',))
+  assert list(tasks.get('my_pairs').splits) == ['test']
+  add_pairs(ROWS)
+  assert list(tasks.get('my_pairs').splits) == ['train']
+
+
+def test_the_source_of_a_source_changes_with_its_rows(add_pairs):
+  add_pairs(ROWS)
+  before = tasks.source_name('my_pairs')
+  add_pairs(ROWS)
+  assert tasks.source_name('my_pairs') == before
+  add_pairs(ROWS[:1])
+  assert tasks.source_name('my_pairs') != before
+
+
+@pytest.mark.parametrize(
+  ('name', 'kind'), [('home_assistant', 'a corpus'), ('awkward', 'a task')]
+)
+def test_a_source_cannot_take_another_name(add_pairs, name, kind):
+  message = f"SourceConfig.task is '{name}', which is the name of {kind} alr"
+  with pytest.raises(ValueError, match=message):
+    add_pairs(ROWS, task=name)
+
+
+def test_no_source_is_registered_before_all_are_known_to_be_there(
+  make_config, tmp_path
+):
+  (tmp_path / 'first.jsonl').write_text(json.dumps(ROWS[0]))
+  first, second = (
+    SourceConfig(task=name, path=f'{tmp_path}/{name}.jsonl', query='q')
+    for name in ('first', 'second')
+  )
+  with pytest.raises(FileNotFoundError, match='There is no file'):
+    tasks.add_sources(make_config(sources=(first, second)))
+  with pytest.raises(ValueError, match="There is no task 'first'"):
+    tasks.get('first')
+
+
+def test_bad_rows_of_a_source_are_counted(add_pairs):
+  add_pairs([*ROWS, {'q': '', 'positive': 'b'}], max_bad_share=0.4)
+  counts = collections.Counter()
+  assert len(list(tasks.read('my_pairs', counts))) == 2
+  assert counts == {'bad': 1}
 
 
 def test_an_unknown_task_is_an_error_with_the_nearest():
