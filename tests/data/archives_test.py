@@ -1,9 +1,11 @@
 import hashlib
+import io
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import pytest
@@ -123,6 +125,90 @@ def test_a_data_folder_that_cannot_be_made_is_an_error(index, monkeypatch):
   monkeypatch.setenv('GEMB_DATA', str(index))
   with pytest.raises(OSError, match=r'cannot be made .*Set GEMB_DATA'):
     archives.fetch(pinned(index))
+
+
+BACKEND = """import pathlib
+def prepare_metadata_for_build_wheel(folder, config_settings=None):
+  metadata = pathlib.Path(folder) / 'tiny-1.0.dist-info'
+  metadata.mkdir()
+  (metadata / 'METADATA').write_text(pathlib.Path('PKG-INFO').read_text())
+  return metadata.name
+def build_wheel(*args, **kwargs):
+  raise NotImplementedError
+"""
+PROJECT = """[build-system]
+requires = []
+build-backend = 'backend'
+backend-path = ['.']
+"""
+
+
+def test_a_source_archive_is_downloaded_as_it_is(index, tmp_path):
+  path = tmp_path / 'index' / 'tiny-1.0.tar.gz'
+  content = {
+    'PKG-INFO': METADATA,
+    'backend.py': BACKEND,
+    'pyproject.toml': PROJECT,
+    'docs/index.txt': 'Welcome',
+  }
+  with tarfile.open(path, 'w:gz') as archive:
+    for name, text in content.items():
+      info = tarfile.TarInfo(f'tiny-1.0/{name}')
+      info.size = len(text)
+      archive.addfile(info, io.BytesIO(text.encode()))
+  fetched = archives.fetch(pinned(path))
+  assert fetched.name == path.name
+  assert fetched.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize(
+  ('filename', 'options'),
+  [
+    ('tiny-1.0.tar.gz', ['--no-binary=tiny']),
+    ('tiny-1.0-py3-none-any.whl', ['--only-binary=:all:']),
+    (
+      'tiny-1.0-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl',
+      [
+        '--only-binary=:all:',
+        '--implementation=cp',
+        '--python-version=3.11',
+        '--abi=cp311',
+        '--platform=manylinux_2_17_x86_64',
+        '--platform=manylinux2014_x86_64',
+      ],
+    ),
+    (
+      'tiny-1.0-py3-none-win_amd64.whl',
+      [
+        '--only-binary=:all:',
+        '--implementation=py',
+        '--python-version=3',
+        '--abi=none',
+        '--platform=win_amd64',
+      ],
+    ),
+  ],
+)
+def test_pip_is_told_which_file_is_wanted(index, filename, options):
+  assert archives._which(pinned(index, filename=filename)) == options
+
+
+@pytest.mark.parametrize(
+  'tags', ['py3-none-win_amd64', 'cp38-abi3-win_amd64', 'cp39-cp39-win32']
+)
+def test_a_wheel_for_another_machine_is_downloaded_all_the_same(
+  index, write_wheel, tags
+):
+  wheel = write_wheel(
+    {
+      'tiny-1.0.dist-info/METADATA': METADATA,
+      'tiny-1.0.dist-info/WHEEL': WHEEL.replace('py3-none-any', tags),
+      'tiny-1.0.dist-info/RECORD': '',
+    },
+    name=f'index/tiny-1.0-{tags}.whl',
+  )
+  index.unlink()
+  assert archives.fetch(pinned(wheel)).read_bytes() == wheel.read_bytes()
 
 
 def test_a_data_folder_that_cannot_be_written_is_an_error(
