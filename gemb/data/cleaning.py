@@ -25,12 +25,17 @@ class Drop(enum.StrEnum):
 
   ENGLISH = 'English variant'
   UNPAIRED = 'no English text'
+  UNANSWERED = 'no answer'
   NEAR_EMPTY = 'near-empty'
   OVERLONG = 'overlong'
   IDENTICAL = 'identical sides'
   SHORT_DOCSTRING = 'short docstring'
+  NO_PROSE = 'no prose'
   SHORT_BODY = 'short body'
   LONG_BODY = 'long body'
+  SHORT_TEXT = 'short text'
+  SURPLUS = 'surplus of a class'
+  SKIN_TONE = 'skin tone'
   DUPLICATE = 'duplicate'
   UNREADABLE = 'unreadable file'
 
@@ -100,6 +105,11 @@ def clean_pair(query: str, positive: str) -> tuple[str, str] | Drop:
     The clean (query, positive), or the reason to drop the pair.
   """
   query, positive = clean_text(query), clean_text(positive)
+  return reason(query, positive) or (query, positive)
+
+
+def reason(query: str, positive: str) -> Drop | None:
+  """Returns why a pair of clean texts has to be dropped, if it has to."""
   for text in query, positive:
     if sum(map(str.isalpha, text)) < MIN_LETTERS:
       return Drop.NEAR_EMPTY
@@ -107,4 +117,4 @@ def clean_pair(query: str, positive: str) -> tuple[str, str] | Drop:
       return Drop.OVERLONG
   if letters(query) == letters(positive):
     return Drop.IDENTICAL
-  return query, positive
+  return None

@@ -73,3 +73,16 @@ def test_two_letters_and_two_thousand_characters_are_kept():
 def test_letters_ignore_case_and_punctuation():
   assert cleaning.letters('Wi-Fi 6!') == cleaning.letters('WIFI6')
   assert cleaning.letters('Wi-Fi 6') != cleaning.letters('Wi-Fi 7')
+
+
+@pytest.mark.parametrize(
+  ('query', 'positive', 'reason'),
+  [
+    ('Wer?', 'x' * 2001, Drop.OVERLONG),
+    ('Wer? {name}', 'Who?', None),
+    ('?', 'Who?', Drop.NEAR_EMPTY),
+    ('Who', 'who?', Drop.IDENTICAL),
+  ],
+)
+def test_a_clean_pair_is_judged_as_it_is(query, positive, reason):
+  assert cleaning.reason(query, positive) == reason

@@ -4,14 +4,17 @@ Readers yield a `Pair`, or a `Drop` for what they cannot pair; `harvest` does
 the rest, the same for each corpus, and counts what is dropped by reason.
 """
 
+import bisect
 import collections
 import dataclasses
-import zlib
+import itertools
 from collections.abc import Hashable, Iterable, Iterator
 
-from gemb.data import cleaning
+from gemb.data import choice, cleaning
 from gemb.data.cleaning import Drop
 from gemb.data.examples import Example
+
+MAX_NEGATIVES = 4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
@@ -20,11 +23,13 @@ class Pair:
 
   Attributes:
     id: a readable name, unique and stable within the corpus.
-    group: where the pair comes from (a component, a module); its negative comes
-      from the same group, which is what makes that hard.
+    group: where the pair comes from (a component, a module); its negatives come
+      from the same group, which is what makes them hard.
     language: BCP-47 tag of the query; 'python' for docstring and function.
     query: a translation, or a docstring.
     positive: the English text, or the function.
+    label: where not empty, the positives of all pairs with the same one answer
+      each other's queries too.
   """
 
   id: str
@@ -32,6 +37,7 @@ class Pair:
   language: str
   query: str
   positive: str
+  label: str = ''
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,13 +58,8 @@ def cleaned(pairs: Iterable[Pair | Drop]) -> Iterator[Pair | Drop]:
     if isinstance(clean, Drop):
       yield clean
     else:
-      yield Pair(
-        id=pair.id,
-        group=pair.group,
-        language=pair.language,
-        query=clean[0],
-        positive=clean[1],
-      )
+      query, positive = clean
+      yield dataclasses.replace(pair, query=query, positive=positive)
 
 
 def harvest(pairs: Iterable[Pair | Drop], *, one_sided: bool) -> Harvest:
@@ -99,38 +100,50 @@ def _keys(pair: Pair, *, one_sided: bool) -> list[Hashable]:
 
 
 def _with_negatives(pairs: Iterable[Pair]) -> list[Example]:
+  """Gives each pair up to MAX_NEGATIVES positives of other pairs of its group.
+
+  None is an answer: neither the pair's own positive, compared by its letters,
+  nor that of any pair with the same query in the same language, or the same
+  label.
+  """
   pairs = list(pairs)
   texts = collections.defaultdict(dict)
+  answers = collections.defaultdict(set)
   for pair in pairs:
-    texts[pair.group].setdefault(cleaning.letters(pair.positive), pair.positive)
+    key = cleaning.letters(pair.positive)
+    texts[pair.group].setdefault(key, pair.positive)
+    for question in _questions(pair):
+      answers[question].add(key)
   order = {group: sorted(found) for group, found in texts.items()}
-  rank = {
-    group: {key: i for i, key in enumerate(keys)}
-    for group, keys in order.items()
-  }
   examples = []
   for pair in pairs:
-    keys, own = order[pair.group], cleaning.letters(pair.positive)
-    other = _another(pair.id, len(keys), own=rank[pair.group][own])
-    negatives = () if other is None else (texts[pair.group][keys[other]],)
+    answering = set().union(*(answers[q] for q in _questions(pair)))
+    others = _others(pair, order[pair.group])
+    keys = (key for key in others if key not in answering)
+    negatives = [
+      texts[pair.group][key] for key in itertools.islice(keys, MAX_NEGATIVES)
+    ]
     examples.append(
       Example(
         id=pair.id,
         language=pair.language,
         query=pair.query,
         positive=pair.positive,
-        negatives=negatives,
+        negatives=tuple(negatives),
+        label=pair.label,
       )
     )
   return examples
 
 
-def _another(key: str, count: int, *, own: int) -> int | None:
-  """Returns a number below `count` other than `own`, chosen by a hash of key.
+def _questions(pair: Pair) -> list[Hashable]:
+  """Returns what a text must answer alike to be no negative of the pair."""
+  query = pair.language, cleaning.letters(pair.query)
+  return [query, pair.label] if pair.label else [query]
 
-  A hash, so that adding a pair elsewhere changes no other pair's negative.
-  """
-  if count < 2:
-    return None
-  index = zlib.crc32(key.encode()) % (count - 1)
-  return index + (index >= own)
+
+def _others(pair: Pair, keys: list[str]) -> Iterator[str]:
+  """Yields the sorted keys but the pair's own, in an order of the pair's id."""
+  own = bisect.bisect_left(keys, cleaning.letters(pair.positive))
+  for i in choice.numbers(pair.id, len(keys) - 1):
+    yield keys[i + (i >= own)]

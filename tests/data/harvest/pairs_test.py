@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from gemb.data.cleaning import Drop
@@ -85,7 +87,62 @@ def test_a_negative_never_says_the_same_as_the_positive():
   assert [example.negatives for example in found.examples] == [(), ()]
 
 
-def test_every_other_text_of_the_group_can_be_the_negative():
+def test_negatives_are_all_different_and_no_more_than_the_most():
+  found = pairs.harvest(
+    [pair(f'{i}', f'Text {i}', f'word {i}') for i in range(20)],
+    one_sided=False,
+  )
+  for example in found.examples:
+    texts = {example.positive, *example.negatives}
+    assert len(texts) == 1 + pairs.MAX_NEGATIVES
+
+
+def test_an_answer_to_the_same_query_is_no_negative():
+  found = pairs.harvest(
+    [
+      pair('a', 'Wie geht es?', 'Fine.'),
+      pair('b', 'Wie geht es', 'Not so well.'),
+      pair('c', 'Wer bist du?', 'A program.'),
+      pair('d', 'Wie geht es?', 'Bad.', language='nl'),
+    ],
+    one_sided=False,
+  )
+  negatives = {e.id: sorted(e.negatives) for e in found.examples}
+  assert negatives['a'] == negatives['b'] == ['A program.', 'Bad.']
+  assert negatives['c'] == ['Bad.', 'Fine.', 'Not so well.']
+
+
+def test_a_text_of_the_same_label_is_no_negative():
+  pairs_ = [
+    pair('a', 'An', 'On'),
+    pair('b', 'Aus', 'Off'),
+    pair('c', 'Offen', 'Open'),
+  ]
+  labels = 'switch', 'switch', ''
+  found = pairs.harvest(
+    [
+      dataclasses.replace(given, label=label)
+      for given, label in zip(pairs_, labels, strict=True)
+    ],
+    one_sided=False,
+  )
+  assert [example.label for example in found.examples] == [*labels]
+  assert [sorted(example.negatives) for example in found.examples] == [
+    ['Open'],
+    ['Open'],
+    ['Off', 'On'],
+  ]
+
+
+def test_a_pair_of_another_group_changes_no_negative():
+  given = [pair(f'{i}', f'Text {i}', f'word {i}') for i in range(20)]
+  more = [pair('x', 'Offen', 'Open', group='door'), *given]
+  alone = pairs.harvest(given, one_sided=False).examples
+  assert pairs.harvest(more, one_sided=False).examples[1:] == alone
+
+
+def test_every_other_text_of_the_group_can_be_a_negative(monkeypatch):
+  monkeypatch.setattr(pairs, 'MAX_NEGATIVES', 1)
   texts = ['Red', 'Green', 'Blue', 'White']
   found = pairs.harvest(
     [
