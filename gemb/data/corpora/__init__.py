@@ -6,7 +6,6 @@ Importing this package imports TensorFlow. The text itself is read in
 
 import contextlib
 import difflib
-import fcntl
 import io
 import pathlib
 import shutil
@@ -14,19 +13,47 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from gemb.data import archives
-from gemb.data.cleaning import Drop
-from gemb.data.corpora import catalogues, docstrings, home_assistant
+from gemb.data import archives, locks
+from gemb.data.corpora import (
+  aws_commands,
+  catalogues,
+  conversations,
+  cpp_comments,
+  docstrings,
+  home_assistant,
+  passages,
+  services,
+  short_phrases,
+)
 
 CORPORA: dict[str, type[tfds.core.GeneratorBasedBuilder]] = {
   builder.name: builder
   for builder in (
     home_assistant.HomeAssistant,
     catalogues.DjangoCatalogues,
+    catalogues.RestFrameworkCatalogues,
+    catalogues.SphinxCatalogues,
     catalogues.WagtailCatalogues,
     catalogues.AllauthCatalogues,
+    short_phrases.CldrNames,
+    short_phrases.EmojiNames,
+    short_phrases.CldrCurrencies,
+    conversations.Conversations,
+    conversations.ConversationsHeldOut,
+    conversations.ConversationTopics,
+    services.AwsOperations,
+    services.AwsOperationsHeldOut,
     docstrings.PythonDocstrings,
+    docstrings.SympyDocstrings,
     docstrings.NetworkxDocstrings,
+    cpp_comments.CppComments,
+    cpp_comments.ArrowCppComments,
+    aws_commands.AwsCommands,
+    aws_commands.AwsCommandsHeldOut,
+    passages.BotocorePassages,
+    passages.GoogleApiPassages,
+    passages.DjangoDocumentation,
+    passages.SphinxDocumentation,
   )
 }
 
@@ -34,13 +61,24 @@ CORPORA: dict[str, type[tfds.core.GeneratorBasedBuilder]] = {
 HELD_OUT = (
   'wagtail_catalogues',
   'allauth_catalogues',
+  'cldr_currencies',
+  'conversations_held_out',
+  'aws_operations_held_out',
   'networkx_docstrings',
+  'arrow_cpp_comments',
+  'aws_commands_held_out',
+  'sphinx_documentation',
 )
 
 
 def folder() -> pathlib.Path:
   """Returns the TFDS data folder of the corpora."""
   return archives.data_dir() / 'corpora'
+
+
+def infos() -> list[tfds.core.DatasetInfo]:
+  """Returns what is known of each corpus; the counts only if it is prepared."""
+  return [builder(data_dir=folder()).info for builder in CORPORA.values()]
 
 
 def prepare(name: str) -> tfds.core.GeneratorBasedBuilder:
@@ -64,39 +102,13 @@ def prepare(name: str) -> tfds.core.GeneratorBasedBuilder:
       f'There is no corpus {name!r}. Did you mean {" or ".join(near)}?'
     )
   archives.make_folder(folder())
-  with _alone(name), _quiet():
+  # A second process that prepares the same corpus waits for the first.
+  with locks.hold(folder() / f'.{name}.lock'), _quiet():
     builder = CORPORA[name](data_dir=folder())
     for left in builder.data_path.parent.glob('incomplete.*'):
       shutil.rmtree(left)
     builder.download_and_prepare(file_format='tfrecord')
   return builder
-
-
-def table() -> str:
-  """Returns what was kept and dropped, as a Markdown table.
-
-  Corpora that are not prepared yet are prepared.
-  """
-  reasons = [reason.value for reason in Drop]
-  head = ['corpus', 'licence', 'languages', 'kept', *reasons]
-  lines = [head, ['---'] * 2 + ['---:'] * (len(head) - 2)]
-  for name in CORPORA:
-    info = prepare(name).info
-    counts = info.metadata
-    dropped = [counts['dropped'].get(reason, 0) for reason in reasons]
-    numbers = [counts['languages'], counts['kept'], *dropped]
-    lines.append(
-      [name, info.redistribution_info.license, *(f'{n:,}' for n in numbers)]
-    )
-  return '\n'.join(f'| {" | ".join(line)} |' for line in lines)
-
-
-@contextlib.contextmanager
-def _alone(name: str) -> Iterator[None]:
-  """Makes a second process that prepares the same corpus wait for the first."""
-  with (folder() / f'.{name}.lock').open('w') as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
-    yield
 
 
 @contextlib.contextmanager

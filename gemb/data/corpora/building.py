@@ -3,6 +3,8 @@
 Functions and not a base class, so that each builder says all it does.
 """
 
+import dataclasses
+import zlib
 from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
@@ -11,13 +13,17 @@ import tqdm
 from gemb.data.examples import Example
 from gemb.data.harvest.pairs import Harvest
 
-VERSION = tfds.core.Version('1.0.0')
-RELEASE_NOTES = {'1.0.0': 'First version.'}
+VERSION = tfds.core.Version('2.0.0')
+RELEASE_NOTES = {
+  '1.0.0': 'First version.',
+  '2.0.0': 'Up to four negatives instead of one; labels.',
+}
 
 
 def info(
   builder: tfds.core.GeneratorBasedBuilder,
   *,
+  kind: str,
   description: str,
   homepage: str,
   citation: str,
@@ -27,6 +33,8 @@ def info(
 
   Args:
     builder: the corpus.
+    kind: of its pairs, such as 'sentence and translation'; corpora of one kind
+      are called alike.
     description: what a query and its positive are.
     homepage: of the project that wrote the texts.
     citation: who wrote them, and where they were taken from.
@@ -42,26 +50,40 @@ def info(
         'query': text(),
         'positive': text(),
         'negatives': tfds.features.Sequence(
-          text(), doc='Zero or one text of another key in the same component.'
+          text(), doc='Texts like the positive that do not answer the query.'
         ),
         'language': text(doc='BCP-47 tag of the query; python for code.'),
+        'label': text(doc='Equal ones are never contrasted; may be empty.'),
       }
     ),
     homepage=homepage,
     citation=citation,
     license=licence,
-    metadata=tfds.core.MetadataDict(),
+    metadata=tfds.core.MetadataDict(kind=kind),
   )
 
 
 def record_counts(
   builder: tfds.core.GeneratorBasedBuilder, harvest: Harvest
 ) -> None:
-  """Notes in the builder's metadata what was kept and dropped, and why."""
+  """Notes in the builder's metadata what was kept and dropped, and a sample.
+
+  The sample is one of the examples with negatives where there are any, and the
+  same one as long as it is there: its id has the least checksum.
+  """
+  examples = harvest.examples
+  hard = [example for example in examples if example.negatives]
+  sample = min(
+    hard or examples,
+    key=lambda example: zlib.crc32(example.id.encode()),
+    default=None,
+  )
   builder.info.metadata.update(
-    kept=len(harvest.examples),
+    kept=len(examples),
+    with_negatives=len(hard),
     dropped={reason.value: n for reason, n in sorted(harvest.dropped.items())},
-    languages=len({example.language for example in harvest.examples}),
+    languages=len({example.language for example in examples}),
+    sample=dataclasses.asdict(sample) if sample else {},
   )
 
 
@@ -85,5 +107,6 @@ def rows(
         'positive': example.positive,
         'negatives': list(example.negatives),
         'language': example.language,
+        'label': example.label,
       },
     )

@@ -1,4 +1,4 @@
-"""Docstring and function: installed Python to train on; networkx held out."""
+"""Docstring and function: Python and SymPy to train on; networkx held out."""
 
 import dataclasses
 import hashlib
@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 
-from gemb.data import archives
+from gemb.data import archives, pinned
 from gemb.data.corpora import building
 from gemb.data.harvest import docstrings, pairs
 
+_KIND = 'docstring and function'
 PACKAGES = ('flax', 'jax', 'numpy', 'optax', 'scipy')
 
 
@@ -64,6 +65,19 @@ def _folder(package: str) -> pathlib.Path:
   return pathlib.Path(spec.submodule_search_locations[0])
 
 
+def _harvest(wheel: pathlib.Path) -> pairs.Harvest:
+  modules = docstrings.wheel_modules(wheel)
+  return pairs.harvest(docstrings.read(modules), one_sided=True)
+
+
+def _description(project: str) -> str:
+  return (
+    'The first paragraph of a docstring and the source of its function, '
+    f'without the docstring, of {project}. The negatives are other functions '
+    'of the same module.'
+  )
+
+
 class PythonDocstrings(tfds.core.GeneratorBasedBuilder):
   """Docstring (query) and function (positive) of installed Python.
 
@@ -82,11 +96,8 @@ class PythonDocstrings(tfds.core.GeneratorBasedBuilder):
   def _info(self) -> tfds.core.DatasetInfo:
     return building.info(
       self,
-      description=(
-        'The first paragraph of a docstring and the source of its function, '
-        f'without the docstring, of {installed()}. The negative is another '
-        'function of the same module.'
-      ),
+      kind=_KIND,
+      description=_description(str(installed())),
       homepage='https://docs.python.org/3/library',
       citation='The authors of CPython, JAX, Flax, Optax, NumPy and SciPy.',
       licence='PSF-2.0 AND Apache-2.0 AND BSD-3-Clause',
@@ -94,6 +105,31 @@ class PythonDocstrings(tfds.core.GeneratorBasedBuilder):
 
   def _split_generators(self, dl_manager):
     found = pairs.harvest(docstrings.read(installed_modules()), one_sided=True)
+    building.record_counts(self, found)
+    return {'train': self._generate_examples(found.examples)}
+
+  def _generate_examples(self, examples):
+    yield from building.rows(examples, corpus=self.name)
+
+
+class SympyDocstrings(tfds.core.GeneratorBasedBuilder):
+  """Docstring (query) and function (positive) of SymPy."""
+
+  VERSION = building.VERSION
+  RELEASE_NOTES = building.RELEASE_NOTES
+
+  def _info(self) -> tfds.core.DatasetInfo:
+    return building.info(
+      self,
+      kind=_KIND,
+      description=_description('sympy 1.14.0'),
+      homepage='https://www.sympy.org',
+      citation='SymPy Development Team, sympy 1.14.0.',
+      licence='BSD-3-Clause',
+    )
+
+  def _split_generators(self, dl_manager):
+    found = _harvest(archives.fetch(pinned.SYMPY))
     building.record_counts(self, found)
     return {'train': self._generate_examples(found.examples)}
 
@@ -110,21 +146,15 @@ class NetworkxDocstrings(tfds.core.GeneratorBasedBuilder):
   def _info(self) -> tfds.core.DatasetInfo:
     return building.info(
       self,
-      description=(
-        'The first paragraph of a docstring and the source of its function, '
-        'without the docstring, of networkx 3.6.1. The negative is another '
-        'function of the same module.'
-      ),
+      kind=_KIND,
+      description=_description('networkx 3.6.1'),
       homepage='https://networkx.org',
       citation='NetworkX developers, networkx 3.6.1.',
       licence='BSD-3-Clause',
     )
 
   def _split_generators(self, dl_manager):
-    wheel = archives.fetch(archives.NETWORKX)
-    found = pairs.harvest(
-      docstrings.read(docstrings.wheel_modules(wheel)), one_sided=True
-    )
+    found = _harvest(archives.fetch(pinned.NETWORKX))
     building.record_counts(self, found)
     return {'test': self._generate_examples(found.examples)}
 

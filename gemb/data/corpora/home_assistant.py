@@ -2,7 +2,7 @@
 
 import tensorflow_datasets as tfds
 
-from gemb.data import archives
+from gemb.data import archives, pinned
 from gemb.data.corpora import building
 from gemb.data.harvest import home_assistant, pairs
 
@@ -16,10 +16,11 @@ class HomeAssistant(tfds.core.GeneratorBasedBuilder):
   def _info(self) -> tfds.core.DatasetInfo:
     return building.info(
       self,
+      kind='sentence and translation',
       description=(
         'Texts of Home Assistant 2024.3.3 (set-up dialogues, errors, names and '
         'states of devices) in their translations, with the English text. The '
-        'negative is the English text of another key of the same component.'
+        'negatives are English texts of other keys of the same component.'
       ),
       homepage='https://www.home-assistant.io',
       citation='Home Assistant contributors, homeassistant 2024.3.3 (PyPI).',
@@ -27,7 +28,7 @@ class HomeAssistant(tfds.core.GeneratorBasedBuilder):
     )
 
   def _split_generators(self, dl_manager):
-    wheel = archives.fetch(archives.HOME_ASSISTANT)
+    wheel = archives.fetch(pinned.HOME_ASSISTANT)
     found = pairs.harvest(
       pairs.cleaned(home_assistant.read(wheel)), one_sided=False
     )

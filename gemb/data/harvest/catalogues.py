@@ -72,7 +72,7 @@ def language_tag(locale: str) -> str:
     >>> language_tag('zh_Hans'), language_tag('sr@latin')
     ('zh-Hans', 'sr-Latn')
   """
-  return locale.replace('@latin', '-Latn').replace('_', '-')
+  return locale.replace('@latin', '-Latn').replace('@', '-').replace('_', '-')
 
 
 def messages(content: bytes) -> Iterator[Message]:

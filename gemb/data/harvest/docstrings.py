@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator
 
 from gemb.data.cleaning import Drop
+from gemb.data.harvest import markup
 from gemb.data.harvest.pairs import Pair
 
 MIN_WORDS = 4
@@ -20,9 +21,6 @@ _SKIPPED_FOLDERS = frozenset(
 )
 _TEST_FILE = re.compile(r'(?:test_.*|.*_tests?|conftest)\.py')
 
-_ROLE = re.compile(r':[\w:]+:`~?([^`<]+?)(?:\s*<[^`>]*>)?`')
-_LITERAL = re.compile(r'`{1,2}~?([^`]+)`{1,2}_{0,2}')
-_EMPHASIS = re.compile(r'(?<![\w*])\*{1,2}(\w[^*]*)\*{1,2}(?![\w*])')
 _NO_PROSE = re.compile(r'\.\. |>>>|:\w+')
 _UNDERLINE = re.compile(r'[-=~^]{3,}')
 
@@ -92,8 +90,7 @@ def first_paragraph(docstring: str) -> str:
   paragraph = re.split(r'\n\s*\n', inspect.cleandoc(docstring))[0].strip()
   if _NO_PROSE.match(paragraph):
     return ''
-  paragraph = _LITERAL.sub(r'\1', _ROLE.sub(r'\1', paragraph))
-  paragraph = _UNDERLINE.sub(' ', _EMPHASIS.sub(r'\1', paragraph))
+  paragraph = _UNDERLINE.sub(' ', markup.plain_inline(paragraph))
   return ' '.join(paragraph.split())
 
 

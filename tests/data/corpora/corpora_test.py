@@ -1,12 +1,15 @@
 """All tests that build with TFDS: importing it takes seconds."""
 
+import inspect
 import json
+import pickle
 import re
 
 import pytest
 
-from gemb.data import archives, corpora
-from gemb.data.corpora import docstrings
+from gemb.data import archives, corpora, pinned
+from gemb.data.corpora import __main__ as command
+from gemb.data.corpora import docstrings, tables
 
 MOON = 'homeassistant/components/moon/translations'
 ENGLISH = {'full': 'Full moon', 'new': 'New moon {x}', 'ok': 'OK'}
@@ -14,6 +17,30 @@ GERMAN = {'full': 'Vollmond', 'new': 'Neumond {x}', 'ok': 'OK', 'old': 'Alt'}
 
 ADD = 'def add(a, b):\n  """Add one number to another."""\n  c = a\n  c += b\n'
 ADD_CODE = 'def add(a, b):\n  c = a\n  c += b\n  return c'
+
+LOCALES = {
+  'en': {
+    'languages': {'de': 'German', 'fr': 'French'},
+    'scripts': {},
+    'territories': {},
+    'currency_names': {'JPY': 'Japanese Yen'},
+  },
+  'es': {
+    'languages': {'de': 'alemán'},
+    'currency_names': {'JPY': 'yen japonés'},
+  },
+}
+EMOJI = {'': {'🐄': {'en': ':cow:'}}, '_de': {'🐄': ':kuh:'}}
+CONVERSATIONS = {
+  'food': [['What is good to eat?', 'Probably pizza.']],
+  'movies': [['Who made this film?']],
+  'money': [['What is money?', 'Paper and numbers.']],
+}
+OPERATIONS = {
+  'ec2': 'Creates a virtual machine.',
+  'sqs': 'Creates a message queue.',
+  'cloud9': 'Creates a development environment.',
+}
 
 
 @pytest.fixture
@@ -28,13 +55,43 @@ def wheels(data, monkeypatch, write_wheel, compiled_catalogue):
   catalogue = compiled_catalogue({'Sign in': 'Entrar', 'Log out': 'Sair'})
   moon = {'en': ENGLISH, 'de': GERMAN, 'en-GB': {'full': 'Full moon'}}
   files = {
-    archives.HOME_ASSISTANT: {
+    pinned.HOME_ASSISTANT: {
       f'{MOON}/{language}.json': json.dumps(texts)
       for language, texts in moon.items()
     },
-    archives.NETWORKX: {'networkx/add.py': f'{ADD}  return c\n'},
+    pinned.NETWORKX: {'networkx/add.py': f'{ADD}  return c\n'},
+    pinned.SYMPY: {'sympy/add.py': f'{ADD}  return c\n'},
+    pinned.BABEL: {
+      f'babel/locale-data/{locale}.dat': pickle.dumps(names)
+      for locale, names in LOCALES.items()
+    },
+    pinned.EMOJI: {
+      f'emoji/unicode_codes/emoji{language}.json': json.dumps(names)
+      for language, names in EMOJI.items()
+    },
+    pinned.CHATTERBOT: {
+      f'chatterbot_corpus/data/english/{topic}.yml': json.dumps(
+        {'conversations': conversations}
+      )
+      for topic, conversations in CONVERSATIONS.items()
+    },
+    pinned.BOTOCORE: {
+      f'botocore/data/{service}/2026-01-01/service-2.json': json.dumps(
+        {
+          'metadata': {'serviceFullName': f'AWS {service}'},
+          'operations': {'CreateIt': {'documentation': f'<p>{text}</p>'}},
+        }
+      )
+      for service, text in OPERATIONS.items()
+    },
   }
-  for archive in archives.DJANGO, archives.WAGTAIL, archives.ALLAUTH:
+  for archive in (
+    pinned.DJANGO,
+    pinned.REST_FRAMEWORK,
+    pinned.SPHINX,
+    pinned.WAGTAIL,
+    pinned.ALLAUTH,
+  ):
     files[archive] = {
       f'{archive.package}/locale/pt_BR/LC_MESSAGES/django.mo': catalogue
     }
@@ -63,13 +120,23 @@ def test_a_corpus_holds_the_kept_pairs_and_its_counts(wheels):
   ]
   reloaded = corpora.CORPORA['home_assistant'](data_dir=corpora.folder())
   assert dict(reloaded.info.metadata) == {
+    'kind': 'sentence and translation',
     'kept': 2,
+    'with_negatives': 2,
     'dropped': {
       'English variant': 1,
       'identical sides': 1,
       'no English text': 1,
     },
     'languages': 1,
+    'sample': {
+      'id': 'moon:new:de',
+      'language': 'de',
+      'query': 'Neumond',
+      'positive': 'New moon',
+      'negatives': ['Full moon'],
+      'label': '',
+    },
   }
   assert reloaded.info.redistribution_info.license == 'Apache-2.0'
 
@@ -78,6 +145,8 @@ def test_a_corpus_holds_the_kept_pairs_and_its_counts(wheels):
   ('name', 'split'),
   [
     ('django_catalogues', 'train'),
+    ('rest_framework_catalogues', 'train'),
+    ('sphinx_catalogues', 'train'),
     ('wagtail_catalogues', 'test'),
     ('allauth_catalogues', 'test'),
   ],
@@ -95,9 +164,68 @@ def test_catalogues_give_translation_and_message(wheels, name, split):
 
 
 @pytest.mark.parametrize(
+  ('name', 'split', 'expected'),
+  [
+    ('cldr_names', 'train', {('alemán', 'German', '')}),
+    ('cldr_currencies', 'test', {('yen japonés', 'Japanese Yen', '')}),
+    ('emoji_names', 'train', {('kuh', 'cow', '')}),
+    (
+      'conversations',
+      'train',
+      {('What is good to eat?', 'Probably pizza.', '')},
+    ),
+    (
+      'conversations_held_out',
+      'test',
+      {('What is money?', 'Paper and numbers.', '')},
+    ),
+    (
+      'conversation_topics',
+      'train',
+      {
+        ('What is good to eat?', 'food', 'food'),
+        ('What is good to eat?', 'Probably pizza.', 'food'),
+        ('Probably pizza.', 'food', 'food'),
+        ('Probably pizza.', 'What is good to eat?', 'food'),
+        ('Who made this film?', 'movies', 'movies'),
+      },
+    ),
+    (
+      'aws_operations',
+      'train',
+      {
+        ('Creates a virtual machine.', 'AWS ec2', 'AWS ec2'),
+        ('Creates a message queue.', 'AWS sqs', 'AWS sqs'),
+      },
+    ),
+    (
+      'aws_operations_held_out',
+      'test',
+      {('Creates a development environment.', 'AWS cloud9', 'AWS cloud9')},
+    ),
+  ],
+)
+def test_a_corpus_has_its_pairs_in_its_split(wheels, name, split, expected):
+  builder = corpora.prepare(name)
+  assert list(builder.info.splits) == [split]
+  assert {
+    tuple(row[key].decode() for key in ('query', 'positive', 'label'))
+    for row in rows(builder, split)
+  } == expected
+
+
+def test_the_held_out_corpora_are_those_with_a_test_split():
+  assert set(corpora.HELD_OUT) <= set(corpora.CORPORA)
+  for name, builder in corpora.CORPORA.items():
+    source = inspect.getsource(builder._split_generators)
+    assert ("{'test':" in source) == (name in corpora.HELD_OUT)
+
+
+@pytest.mark.parametrize(
   ('name', 'split', 'key'),
   [
     ('python_docstrings', 'train', b'sums:add'),
+    ('sympy_docstrings', 'train', b'sympy.add:add'),
     ('networkx_docstrings', 'test', b'networkx.add:add'),
   ],
 )
@@ -135,12 +263,12 @@ def test_a_failed_preparation_leaves_nothing_behind(data, wheels, monkeypatch):
 
 
 def test_what_a_killed_preparation_left_is_removed(data, wheels):
-  left = data / 'allauth_catalogues' / 'incomplete.ABC123_1.0.0'
+  left = data / 'allauth_catalogues' / 'incomplete.ABC123_2.0.0'
   left.mkdir(parents=True)
   (left / 'half.tfrecord').write_bytes(b'half')
   assert rows(corpora.prepare('allauth_catalogues'), 'test')
   names = [path.name for path in (data / 'allauth_catalogues').iterdir()]
-  assert names == ['1.0.0']
+  assert names == ['2.0.0']
 
 
 def test_preparing_prints_nothing(wheels, capfd):
@@ -152,19 +280,92 @@ def test_an_unknown_corpus_is_an_error_with_the_nearest_name(data):
   wanted = "no corpus 'wagtail_catalogue'. Did you mean wagtail_catalogues?"
   with pytest.raises(ValueError, match=re.escape(wanted)):
     corpora.prepare('wagtail_catalogue')
-  with pytest.raises(ValueError, match='allauth_catalogues or django_cat'):
+  with pytest.raises(ValueError, match='allauth_catalogues or '):
     corpora.prepare('xyz')
 
 
-def test_the_table_has_a_row_a_corpus(wheels):
-  lines = corpora.table().splitlines()
-  assert len(lines) == 2 + len(corpora.CORPORA)
-  head, row = (line.strip('| ').split(' | ') for line in (lines[0], lines[2]))
-  counts = dict(zip(head, row, strict=True))
-  assert counts['corpus'] == 'home_assistant'
-  assert counts['licence'] == 'Apache-2.0'
-  assert (counts['languages'], counts['kept']) == ('1', '2')
-  assert (counts['identical sides'], counts['duplicate']) == ('1', '0')
+@pytest.fixture
+def infos(wheels):
+  names = 'home_assistant', 'allauth_catalogues'
+  return [corpora.prepare(name).info for name in names]
+
+
+def cells(line):
+  return [cell.strip() for cell in line.strip('| ').split(' | ')]
+
+
+def test_the_tables_have_a_row_a_corpus(infos):
+  kept, dropped, samples = (
+    [cells(line) for line in table.splitlines()]
+    for table in tables.markdown(infos).split('\n\n')
+  )
+  assert [row[0] for row in kept[2:]] == [
+    'home_assistant',
+    'allauth_catalogues',
+  ]
+  assert dict(zip(kept[0], kept[2], strict=True)) == {
+    'corpus': 'home_assistant',
+    'kind': 'sentence and translation',
+    'licence': 'Apache-2.0',
+    'split': 'train',
+    'languages': '1',
+    'examples': '2',
+    'with hard negatives': '100.0%',
+    'dropped': '3',
+  }
+  assert kept[3][3] == 'held out'
+  head = ['corpus', 'English variant', 'no English text', 'identical sides']
+  assert dropped[0] == head
+  assert dropped[2] == ['home_assistant', '1', '1', '1']
+  assert samples[2] == ['home_assistant', 'Neumond', 'New moon', 'Full moon']
+
+
+def test_a_sample_is_short_and_means_nothing_to_markdown():
+  assert tables._short('`x`|*y*\n<b> [z]') == r'\`x\`\|\*y\* \<b\> \[z\]'
+  assert tables._short('word ' * 30) == 'word ' * 19 + 'word…'
+
+
+def test_the_tables_take_the_place_of_the_old_ones(tmp_path):
+  path = tmp_path / 'README.md'
+  path.write_text(f'Before.\n{tables.BEGIN}\nold\n{tables.END}\nAfter.\n')
+  tables.write('| new |', path)
+  tables.write('| newer |', path)
+  assert path.read_text() == (
+    f'Before.\n{tables.BEGIN}\n\n| newer |\n\n{tables.END}\nAfter.\n'
+  )
+
+
+def test_a_file_without_a_place_for_the_tables_is_an_error(tmp_path):
+  path = tmp_path / 'README.md'
+  path.write_text(f'Before.\n{tables.BEGIN}\n')
+  with pytest.raises(ValueError, match='has no place for the tables'):
+    tables.write('| new |', path)
+  assert path.read_text() == f'Before.\n{tables.BEGIN}\n'
+
+
+def test_the_readme_has_a_row_for_each_corpus():
+  text = tables.README.read_text(encoding='utf-8')
+  written = text.split(tables.BEGIN)[1].split(tables.END)[0]
+  kept, *_ = written.strip().split('\n\n')
+  names = [cells(line)[0] for line in kept.splitlines()[2:]]
+  assert names == list(corpora.CORPORA)
+
+
+@pytest.mark.parametrize('write', [False, True])
+def test_the_command_prepares_the_corpora_and_shows_them(
+  wheels, monkeypatch, capsys, tmp_path, write
+):
+  readme = tmp_path / 'README.md'
+  readme.write_text(f'{tables.BEGIN}\n{tables.END}\n')
+  monkeypatch.setattr(tables, 'README', readme)
+  name = 'allauth_catalogues'
+  monkeypatch.setattr(corpora, 'CORPORA', {name: corpora.CORPORA[name]})
+  command.main(['--write'] if write else [])
+  printed = capsys.readouterr()
+  assert f'1/1 {name}: 2 examples' in printed.err
+  shown = readme.read_text() if write else printed.out
+  assert f'| {name} | sentence and translation | MIT | held out |' in shown
+  assert bool(printed.out) != write
 
 
 def test_a_corpus_of_other_versions_has_another_name():

@@ -71,6 +71,7 @@ def test_other_files_are_not_read(write_wheel):
     ('zh_Hans', 'zh-Hans'),
     ('sr@latin', 'sr-Latn'),
     ('es_419', 'es-419'),
+    ('ca@valencia', 'ca-valencia'),
   ],
 )
 def test_locales_become_language_tags(locale, tag):
