@@ -1,5 +1,6 @@
 """Every config resolves: what is never run rots."""
 
+import collections
 import math
 import pathlib
 import re
@@ -34,9 +35,13 @@ GEMMA_PARAMETERS = {
   'embeddinggemma_300m': 302_863_104,
 }
 # Included by no run; resolves in place of another fragment of its folder.
+MIXTURES = ('task_diverse', 'language_diverse', 'code')
 INSTEAD_OF = {
-  f'model/{gemma}.gin': 'model/gemma3_270m.gin'
-  for gemma in GEMMA_PARAMETERS.keys() - {'gemma3_270m'}
+  **{
+    f'model/{gemma}.gin': 'model/gemma3_270m.gin'
+    for gemma in GEMMA_PARAMETERS.keys() - {'gemma3_270m'}
+  },
+  **{f'mixture/{name}.gin': 'mixture/finetune.gin' for name in MIXTURES},
 }
 
 
@@ -86,6 +91,30 @@ def test_every_fragment_is_part_of_a_run_or_of_a_variant(path, tmp_path):
     if usual in included(run.read_text()):
       other = variant(run, usual, name(path), tmp_path)
       assert other != config.load([str(run)])[0]
+
+
+def finetune_rates(*mixture):
+  files = [CONFIGS / 'run' / '03_finetune.gin']
+  files += [CONFIGS / 'mixture' / f'{name}.gin' for name in mixture]
+  rates = config.load([str(file) for file in files])[0].data.rates
+  return {task: rate / sum(rates.values()) for task, rate in rates.items()}
+
+
+def test_the_union_gives_each_finetuning_mixture_a_third():
+  thirds = collections.Counter()
+  for mixture in MIXTURES:
+    for task, share in finetune_rates(mixture).items():
+      thirds[task] += share / 3
+  union = finetune_rates()
+  assert union.keys() == thirds.keys()
+  assert all(abs(union[task] - thirds[task]) < 2e-3 for task in union)
+
+
+def test_all_runs_of_the_software_corpora_share_one_tokenizer():
+  runs = [run for run in RUNS if 'corpora/software.gin' in run.read_text()]
+  loaded = [config.load([str(run)])[0].data for run in runs]
+  assert len({str(data.tokenizer) for data in loaded}) == 1
+  assert len({str(data.prompts) for data in loaded}) == 1  # its pieces too
 
 
 @pytest.mark.parametrize('gemma', GEMMA_PARAMETERS)
