@@ -14,7 +14,8 @@ LOCKS = ROOT / 'tools' / 'locks'
 PROJECT = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
 EXTRAS = PROJECT['optional-dependencies']
 MARKER = (
-  r'(python_full_version|sys_platform|platform_machine)'
+  r'(python_full_version|sys_platform|platform_machine'
+  r'|platform_python_implementation|implementation_name)'
   r" [<>!=]+ '[\w.]+'"
 )
 
@@ -35,9 +36,9 @@ def locked_versions(name, package):
   ]
 
 
-@pytest.mark.parametrize('name', ['build', 'run', 'test'])
+@pytest.mark.parametrize('name', ['build', 'run', 'test', 'beam'])
 def test_a_lock_holds_names_versions_markers_and_hashes_only(name):
-  pin = re.compile(rf'[a-z0-9-]+==[\w.]+( ; {MARKER}( or {MARKER})*)?')
+  pin = re.compile(rf'[a-z0-9-]+==[\w.]+( ; {MARKER}( (or|and) {MARKER})*)?')
   for requirement, hashes in locked(name).items():
     assert pin.fullmatch(requirement), requirement
     assert hashes, requirement
@@ -66,9 +67,18 @@ def test_all_that_the_project_needs_is_locked():
   for name, needs in (
     ('run', PROJECT['dependencies'] + EXTRAS['data']),
     ('test', EXTRAS['test'] + EXTRAS['parity'] + EXTRAS['mteb']),
+    ('test', EXTRAS['bench']),
+    ('beam', EXTRAS['beam']),
   ):
     for need in map(Requirement, needs):
       lock = 'torch' if need.name == 'torch' else name
       versions = locked_versions(lock, need.name)
       assert versions, need
       assert all(version in need.specifier for version in versions), need
+
+
+def test_beam_makes_records_with_the_same_library_as_the_rest():
+  for package in 'array-record', 'jaxtyping', 'tqdm':
+    assert locked_versions('beam', package) == locked_versions('run', package)
+  assert not locked_versions('beam', 'tensorflow')
+  assert not locked_versions('beam', 'jax')

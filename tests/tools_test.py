@@ -132,6 +132,18 @@ def test_the_set_up_to_run_does_not_serve_for_tests(clone):
   assert any('locks/test.txt' in call for call in clone.pip_calls())
 
 
+def test_beam_has_an_environment_of_its_own(clone):
+  clone.run('setup', 'run')
+  clone.pip_calls()
+  assert clone.run('setup', 'beam').returncode == 0
+  build, beam, _ = clone.pip_calls()
+  assert 'locks/build.txt' in build and 'locks/beam.txt' in beam
+  assert (clone.root / '.venv-beam' / 'bin' / 'python').exists()
+  for kind in 'run', 'beam':
+    assert clone.run('setup', kind).returncode == 0
+  assert clone.pip_calls() == []
+
+
 def test_torch_comes_after_the_rest_with_whatever_its_build_needs(clone):
   clone.run('setup', 'test')
   *_, test, torch, _ = clone.pip_calls()
@@ -224,7 +236,7 @@ def test_a_named_python_of_another_version_than_the_venvs_is_refused(clone):
 def test_an_unknown_set_up_is_refused(clone):
   refused = clone.run('setup', 'tests')
   assert refused.returncode == 1
-  assert "the set-ups are 'run' and 'test', not 'tests'" in refused.stderr
+  assert "set-ups are 'run', 'test' and 'beam', not 'tests'" in refused.stderr
 
 
 @pytest.fixture
