@@ -65,8 +65,8 @@ class Packed:
   shards: int = dataclasses.field(metadata={'static': True})
 
 
-def token_rows(texts: Padded | Packed) -> tuple[Array, ...]:
-  """Returns all arrays of tokens."""
+def token_rows(texts: Padded | Packed) -> tuple[typing.Any, ...]:
+  """Returns all arrays of tokens, on devices or the host."""
   if isinstance(texts, Packed):
     return (texts.tokens,)
   return texts.query, texts.positive, texts.negatives

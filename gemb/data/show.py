@@ -8,7 +8,7 @@ from gemb.data.config import DataConfig
 from gemb.data.loader import Loader, open_loader
 from gemb.data.planning import MIXED, Plan
 from gemb.data.records import Record, Records
-from gemb.types import PAD, Packed
+from gemb.types import PAD, Packed, token_rows
 
 _LOOK = 1000  # steps: every task has a batch among them, by the rates
 
@@ -100,12 +100,18 @@ def _counts(records: Records) -> Iterator[str]:
 def _batch_line(loader: Loader, plan: Plan) -> str:
   _, batch = loader.batch(plan.step)
   what = 'of several tasks' if plan.task == MIXED else f'of {plan.task}'
-  said = f'The batch of step {plan.step} is {what}: '
   if isinstance(batch.texts, Packed):
     rows, length = batch.texts.tokens.shape
-    return f'{said}its texts share {rows} rows of {length} tokens.'
-  query, passage = plan.shape
-  return f'{said}queries are padded to {query} tokens, passages to {passage}.'
+    shape = f'its texts share {rows} rows of {length} tokens'
+  else:
+    query, passage = plan.shape
+    shape = f'queries are padded to {query} tokens, passages to {passage}'
+  tokens = [np.asarray(x) for x in token_rows(batch.texts)]
+  padding = sum(np.sum(x == PAD) for x in tokens) / sum(x.size for x in tokens)
+  return (
+    f'The batch of step {plan.step} is {what}: {shape}. {padding:.1%} is '
+    'padding.'
+  )
 
 
 def _example(
