@@ -9,6 +9,7 @@ examples in it are the same on any number of hosts and devices.
 
 import dataclasses
 import functools
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -21,7 +22,7 @@ from gemb.data.packing import Packing
 from gemb.data.sampling import Permutation, Schedule, generator, spread, uniform
 
 MIXED = 'mixed'  # what a batch of several tasks is called
-_LOOKS = 4  # batches of each task by which the rungs are chosen
+_LOOKS = 4  # windows of each task by which the rungs are chosen
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -209,8 +210,11 @@ class Planner:
     for rung in self._rungs:
       if rows <= rung:
         return rung
-    # Rarer than any batch that was looked at: a shape of its own.
-    return packing.round_up(rows, self._rows_at_once)
+    # Larger than all that were looked at: a few shapes more, if any.
+    rung = self._rungs[-1]
+    while rung < rows:
+      rung = packing.round_up(math.ceil(1.1 * rung), self._rows_at_once)
+    return rung
 
   def _choose_rungs(self, most: int, row_length: int) -> tuple[int, ...]:
     """Looks at a few batches of each task; chooses where least is padding."""
