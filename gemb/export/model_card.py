@@ -10,6 +10,7 @@ from gemb.evals.results import Results, markdown_table
 from gemb.export.contents import Dtype, text_prompts
 from gemb.model.formats.hugging_face import config_json
 from gemb.run import Run
+from gemb.train.checkpoints import Checkpoints
 from gemb.workdir import Workdir
 
 _FAMILIES = {
@@ -50,6 +51,7 @@ def make_model_card(
     family=_FAMILIES[architecture['model_type']],
     # Releases before transformers 5 ignore this switch, and stay causal.
     recent_only='is_causal' in architecture,
+    contamination=_contamination(run, workdir, step),
     scores=_scores(workdir, step),
     versions=_versions(workdir),
     config_text=workdir.config.read_text(encoding='utf-8').strip(),
@@ -62,6 +64,18 @@ def _scores(workdir: Workdir, step: int) -> str | None:
     return None
   results: Results = json.loads(workdir.results.read_text(encoding='utf-8'))
   return markdown_table(results) if results.get('step') == step else None
+
+
+def _contamination(
+  run: Run, workdir: Workdir, step: int
+) -> dict[str, dict[str, Any]]:
+  """Returns what `gemb decontaminate` found in the data of a checkpoint."""
+  with Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints:
+    if step not in checkpoints.steps():  # a model as it begins saw no data
+      return {}
+    tasks = checkpoints.about(step)['data']['tasks']
+  found = {task: about.get('contamination') for task, about in tasks.items()}
+  return {task: summary for task, summary in found.items() if summary}
 
 
 def _versions(workdir: Workdir) -> str:

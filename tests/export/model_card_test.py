@@ -100,6 +100,44 @@ def test_scores_are_shown_if_they_are_of_this_checkpoint(run, workdir):
   assert '37.5' in card(run, workdir).partition('## Scores')[2]
 
 
+def write_contamination(trained, workdir, summary):
+  """Copies the checkpoint of step 10, with a summary for its one task."""
+  _, original = trained
+  shutil.copytree(original.checkpoints / '10', workdir.checkpoints / '10')
+  path = workdir.checkpoints / '10' / 'about' / 'metadata'
+  about = json.loads(path.read_text())
+  about['data']['tasks']['golden_pairs']['contamination'] = summary
+  path.write_text(json.dumps(about))
+
+
+SUMMARY = {
+  'examples': 12345,
+  'exact': 7,
+  'containing': 2,
+  'near': 3,
+  'dropped': 11,
+  'sets': ['questions', 'tatoeba'],
+}
+
+
+def test_contamination_is_told_as_the_checkpoint_knows_it(
+  run, workdir, trained
+):
+  write_contamination(trained, workdir, SUMMARY)
+  section = card(run, workdir).partition('## Contamination\n')[2]
+  assert '| golden_pairs | 12,345 | 7 | 2 | 3 | 11 |\n' in section
+  assert 'that were compared: questions, tatoeba.\n' in section
+  assert 'No comparison' not in section
+
+
+def test_no_section_claims_a_comparison_that_was_not_made(
+  run, workdir, trained
+):
+  assert card(run, workdir).count('No comparison of the training data') == 1
+  write_contamination(trained, workdir, None)
+  assert card(run, workdir).count('No comparison of the training data') == 1
+
+
 def test_the_licence_of_the_initial_weights_is_passed_on(run, workdir):
   without = card(run, workdir)
   assert 'license:' not in without and '## Licence' not in without
