@@ -6,6 +6,8 @@ only `gemb cache` ever imports TensorFlow, only MTEB PyTorch.
 
 import argparse
 import pathlib
+import re
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -36,6 +38,7 @@ def init(options: argparse.Namespace) -> None:
 
 def cache(options: argparse.Namespace) -> None:
   """Makes corpora, tokenizer and caches."""
+  machine, machines = _share(options.shard)
   run, _ = _load(options)
   try:
     from gemb.data import cache
@@ -44,7 +47,68 @@ def cache(options: argparse.Namespace) -> None:
       f'Making caches needs {error.name}, which is not installed: pip install '
       '"gemb[data]". Caches made elsewhere can be copied into the data folder.'
     ) from error
-  cache.build(run.data)
+  if options.prepare:
+    for job in cache.prepare(run.data):
+      print(f'{job.spec.task}: prepared; gemb.data.caching.beam makes it')
+    return
+  cache.build(
+    run.data,
+    processes=options.processes,
+    machine=machine,
+    machines=machines,
+  )
+
+
+def decontaminate(options: argparse.Namespace) -> None:
+  """Finds the training examples that evaluation sets have too."""
+  from gemb.data.contamination.index import Index
+  from gemb.data.contamination.scan import scan
+  from gemb.evals.markdown import markdown
+
+  run, _ = _load(options)
+  sets = _evaluation_texts(run.data.held_out, options.data)
+  report = scan(run.data.rates, Index(sets))
+  report.write(options.output)
+  print(
+    f'\n{markdown(report.lines())}\nThe ids are in {options.output}; `gemb '
+    'cache` drops these examples with\n  DataConfig.contaminated = '
+    f'{options.output!r}'
+  )
+
+
+def list_data(options: argparse.Namespace) -> None:
+  """Lists the corpora, or the tasks of a run."""
+  if options.gin_file:
+    from gemb.data import show
+
+    print(show.list_tasks(_load(options)[0].data))
+    return
+  try:
+    from gemb.data import corpora
+    from gemb.data.corpora import tables
+  except ModuleNotFoundError as error:
+    raise ValueError(
+      f'Listing the corpora needs {error.name}, which is not installed: pip '
+      'install "gemb[data]". The tasks of a run are listed without it: name a '
+      '--gin_file.'
+    ) from error
+  print(tables.overview(corpora.infos()))
+
+
+def show_data(options: argparse.Namespace) -> None:
+  """Shows examples of a task as the model reads them."""
+  from gemb.data import show
+
+  run, _ = _load(options)
+  print(
+    show.show_task(
+      run.data,
+      options.task,
+      examples=options.examples,
+      seed=run.seed,
+      rows_at_once=run.microbatch,
+    )
+  )
 
 
 def weights(options: argparse.Namespace) -> None:
@@ -148,6 +212,49 @@ def _evaluate_with_mteb(options: argparse.Namespace) -> None:
     prompts=run.evaluation.mteb_prompts,
   )
   print(f'\n{summary.to_markdown()}\nResults: {found.root / "mteb"}')
+
+
+def _evaluation_texts(
+  tasks: Sequence[str], paths: Sequence[str]
+) -> dict[str, list[str]]:
+  """Returns the texts of held-out tasks and of files, by set."""
+  from gemb.data import examples
+  from gemb.evals.mteb import texts
+
+  if not tasks and not paths:
+    raise ValueError(
+      'There are no evaluation sets: DataConfig.held_out is empty, and no '
+      '--data was given. Name some.'
+    )
+  found = {
+    task: [
+      text
+      for example in examples.read_texts(task)
+      for text in (example.query, example.positive)
+    ]
+    for task in tasks
+  }
+  for path in paths:
+    for name, of_set in texts.read_texts(pathlib.Path(path)).items():
+      if name in found:
+        raise ValueError(
+          f'Two evaluation sets are called {name!r}, one of them in '
+          f'--data={path}; rename its files.'
+        )
+      found[name] = of_set
+  return found
+
+
+def _share(text: str) -> tuple[int, int]:
+  """Returns which part of the work is done here, of how many."""
+  found = re.fullmatch(r'(\d+)/(\d+)', text)
+  number, count = map(int, found.groups()) if found else (0, 0)
+  if number >= count:
+    raise ValueError(
+      f'--shard={text} is no part of the work; give a number from 0 and how '
+      'many there are, such as --shard=0/8 to --shard=7/8.'
+    )
+  return number, count
 
 
 def _read_lines(path: pathlib.Path) -> list[str]:

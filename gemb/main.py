@@ -57,6 +57,8 @@ def _parser() -> argparse.ArgumentParser:
   )
   to = parser.add_subparsers(required=True, metavar='COMMAND')
   _add_training(to)
+  _add_showing(to)
+  _add_clearing(to)
   _add_judging(to)
   _add_using(to)
   return parser
@@ -73,14 +75,29 @@ def _add_training(to) -> None:
     files=True,
     workdir=True,
   )
-  _add(
+  command = _add(
     to,
     commands.cache,
     'cache',
     'Get the corpora of a run, train its tokenizer, tokenise its tasks. '
-    'The data folder is $GEMB_DATA, or ~/.cache/gemb.',
-    f'--gin_file={_EXAMPLE}',
+    'The data folder is $GEMB_DATA, or ~/.cache/gemb; machines that share it '
+    'share the work.',
+    f'--gin_file={_EXAMPLE} --processes=4 --shard=0/8',
     files=True,
+  )
+  command.add_argument(
+    '--processes', type=_positive, help='that tokenise at once; one a core'
+  )
+  command.add_argument(
+    '--shard',
+    default='0/1',
+    metavar='I/N',
+    help='make every N-th shard, from I = 0; run it once for every I',
+  )
+  command.add_argument(
+    '--prepare',
+    action='store_true',
+    help='leave the tokenising to python -m gemb.data.caching.beam',
   )
   command = _add(
     to,
@@ -105,6 +122,65 @@ def _add_training(to) -> None:
     f'--gin_file={_EXAMPLE} --workdir=runs/untrained',
     files=True,
     workdir=True,
+  )
+
+
+def _add_clearing(to) -> None:
+  """The command that keeps training data clear of evaluation sets."""
+  command = _add(
+    to,
+    commands.decontaminate,
+    'decontaminate',
+    'Find the training examples that evaluation sets have too: the held-out '
+    'tasks, and files. `gemb cache` drops them where DataConfig.contaminated '
+    'names the report.',
+    f'--gin_file={_EXAMPLE} --data=evaluation --output=contamination.json',
+    files=True,
+  )
+  command.add_argument(
+    '--data',
+    action='append',
+    default=[],
+    metavar='PATH',
+    help='a file, or a folder of files, as `gemb evaluate --data` takes them; '
+    'may be repeated',
+  )
+  command.add_argument(
+    '--output', required=True, metavar='FILE', help='the report to write'
+  )
+
+
+def _add_showing(to) -> None:
+  """The commands that tell what there is to train on."""
+  text = 'Tell what there is to train on.'
+  to = to.add_parser('data', help=text, description=text).add_subparsers(
+    required=True, metavar='list|show'
+  )
+  command = _add(
+    to,
+    commands.list_data,
+    'list',
+    'List the corpora, with licence and counts; or, with --gin_file, the tasks '
+    'of a run, with what their caches hold.',
+    f'--gin_file={_EXAMPLE}',
+  )
+  command.add_argument(
+    '--gin_file', action='append', default=[], metavar='FILE', help='of a run'
+  )
+  command = _add(
+    to,
+    commands.show_data,
+    'show',
+    'Show a task of a run: counts, and examples as the model reads them, with '
+    'prompts, token ids, padding and, where texts are packed, segments.',
+    f'home_assistant --gin_file={_EXAMPLE}',
+    files=True,
+  )
+  command.add_argument(
+    'task', metavar='TASK', help='one that the run trains on'
+  )
+  command.add_argument(
+    '--examples', type=_positive, default=3, help='how many to show (3)'
   )
 
 
@@ -199,6 +275,13 @@ def _add_using(to) -> None:
   )
 
 
+def _positive(text: str) -> int:
+  """Returns a number of at least 1; argparse tells of any other."""
+  if not text.isdecimal() or int(text) < 1:
+    raise argparse.ArgumentTypeError(f'{text!r} is not a number of at least 1')
+  return int(text)
+
+
 def _add(
   to,
   command,
@@ -213,8 +296,10 @@ def _add(
     name,
     help=text,
     description=text,
-    epilog=f'example: gemb {name} {example}    '
-    'Any value of the config is overridden by --gin.NAME=VALUE.',
+  )
+  parser.epilog = (
+    f'example: {parser.prog} {example}    '
+    'Any value of the config is overridden by --gin.NAME=VALUE.'
   )
   parser.set_defaults(command=command)
   if files:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gemb import config, main, prompts, trained
+from gemb.data.caching import jobs
 from gemb.evals.retrieval import truncate
 from gemb.workdir import find_workdir
 
@@ -19,6 +20,7 @@ TEXTS = ['Der Tisch ist neu.', 'sort a list', 'Der Tisch ist neu.', '']
 COMMANDS = (
   'train',
   'cache',
+  'decontaminate',
   'weights',
   'init',
   'check',
@@ -232,7 +234,107 @@ def test_encode_takes_the_step_asked_for(encode, capsys):
   assert not np.allclose(last, eighth)
 
 
+@pytest.fixture
+def decontaminate(tiny_run, tiny_gin, tmp_path):
+  """Runs `gemb decontaminate` on the tiny run; returns the report's path."""
+
+  def run(*options):
+    output = tmp_path / 'contamination.json'
+    arguments = [f'--gin_file={tiny_gin}', f'--output={output}', *options]
+    assert main.main(['decontaminate', *arguments]) == 0
+    return output
+
+  return run
+
+
+def test_decontaminate_finds_the_examples_that_are_held_out(
+  decontaminate, capsys
+):
+  report = json.loads(decontaminate().read_text())
+  found = report['tasks']['golden_pairs']
+  assert report['sets'].keys() == {'golden_held_out'}
+  assert (found['examples'], found['exact']) == (300, 2)
+  exact = [s['text'] for s in found['samples'] if s['kind'] == 'exact']
+  assert sorted(exact) == [
+    'Return the sum of the halves of all negative numbers.',
+    'The bicycle is in the kitchen.',
+  ]
+  said = capsys.readouterr().out
+  assert '| golden_pairs |      300 |     2 |' in said
+  assert 'DataConfig.contaminated = ' in said
+
+
+def test_decontaminate_takes_files_and_folders_of_evaluation_texts(
+  decontaminate, tmp_path
+):
+  row = {'sentence1': 'ALL EVEN NUMBERS', 'sentence2': 'Where is the key?'}
+  (tmp_path / 'own.jsonl').write_text(json.dumps(row))
+  folder = pathlib.Path(__file__).parent / 'golden' / 'eval'
+  options = [f'--data={tmp_path / "own.jsonl"}', f'--data={folder}']
+  report = json.loads(decontaminate(*options).read_text())
+  assert {'golden_held_out', 'own', 'bitext', 'code'} <= report['sets'].keys()
+  assert report['sets']['own']['texts'] == 2
+  assert report['tasks']['golden_pairs']['sets']['own'] > 0
+
+
+def test_what_decontaminate_found_is_dropped_by_the_cache(
+  decontaminate, data_copy, cache, capsys
+):
+  path = decontaminate()
+  found = json.loads(path.read_text())['tasks']['golden_pairs']
+  cache(f"DataConfig.contaminated='{path}'")
+  left = found['examples'] - len(found['ids'])
+  assert f'golden_pairs: {left} examples' in capsys.readouterr().out
+
+
 # Bad input. Everything below ends in one sentence and spoils nothing.
+
+
+@pytest.mark.parametrize(
+  ('options', 'complaint'),
+  [
+    (['--data=nowhere'], 'nowhere holds no .jsonl or .csv file'),
+    (
+      [
+        "--gin.DataConfig.rates={'golden_held_out': 1.0}",
+        "--gin.DataConfig.held_out=('golden_pairs',)",
+        "--gin.EvalConfig.retrieval=('golden_pairs',)",
+        "--gin.EvalConfig.bitext=('golden_pairs',)",
+        '--data={tmp_path}/golden_pairs.jsonl',
+      ],
+      "Two evaluation sets are called 'golden_pairs'",
+    ),
+    (
+      [
+        "--gin.DataConfig.held_out=('new',)",
+        "--gin.DataConfig.prompts={'golden_pairs': 'clustering', "
+        "'new': 'clustering'}",
+        "--gin.EvalConfig.retrieval=('new',)",
+        "--gin.EvalConfig.bitext=('new',)",
+      ],
+      'run `gemb cache`',
+    ),
+    (
+      [
+        '--gin.DataConfig.held_out=()',
+        '--gin.EvalConfig.bitext=()',
+        '--gin.EvalConfig.retrieval=()',
+        "--gin.CheckpointConfig.best_metric=''",
+      ],
+      'There are no evaluation sets',
+    ),
+  ],
+)
+def test_decontaminate_refuses_what_it_cannot_compare(
+  options, complaint, refused, tiny_run, tiny_gin, tmp_path
+):
+  row = {'sentence1': 'a', 'sentence2': 'b'}
+  (tmp_path / 'golden_pairs.jsonl').write_text(json.dumps(row))
+  options = [option.replace('{tmp_path}', str(tmp_path)) for option in options]
+  output = f'--output={tmp_path / "contamination.json"}'
+  assert complaint in refused(
+    'decontaminate', f'--gin_file={tiny_gin}', output, *options
+  )
 
 
 @pytest.mark.parametrize(
@@ -281,6 +383,7 @@ def test_a_batch_that_the_mesh_does_not_divide_is_refused(
   [
     ('DataConfig.batch_size=16', 'batch_size was 32, is 16'),
     ('DataConfig.window=4', 'window was 2, is 4'),
+    ('DataConfig.mixed=True', 'mixed was False, is True'),
     ('Run.seed=1', 'seed was 0, is 1'),
     ('EncoderConfig.mlp_width=64', 'another architecture'),
     ('EncoderConfig.mlp_width=64', 'encoder.mlp_width was 32, is 64'),
@@ -298,9 +401,12 @@ def cache(tiny_run, tiny_gin, monkeypatch):
   monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parent))
 
   def run(*bindings):
-    given = [f'--gin.{binding}' for binding in bindings]
+    options(*(f'--gin.{binding}' for binding in bindings))
+
+  def options(*given):
     assert main.main(['cache', f'--gin_file={tiny_gin}', *given]) == 0
 
+  run.options = options
   return run
 
 
@@ -389,7 +495,7 @@ def test_a_cache_of_another_configuration_is_refused(
 
 def test_truncated_records_are_refused(train_refused, data_copy, tmp_path):
   (tmp_path / 'run').mkdir()
-  (path,) = data_copy.glob('cache/golden_pairs/*/records.array_record')
+  (path,) = data_copy.glob('cache/golden_pairs/*/*.array_record')
   path.write_bytes(path.read_bytes()[:-1000])
   assert 'is damaged' in train_refused(tmp_path / 'run')
 
@@ -421,6 +527,35 @@ def test_an_unknown_task_is_named_with_the_nearest(
   )
   right = {'rates': 'golden_pairs', 'held_out': 'golden_held_out'}[kind]
   assert f"no task '{tasks[kind][0]}'; the nearest are ['{right}'" in error
+
+
+@pytest.mark.parametrize('shard', ['8/8', '1', '0/0', '-1/2', 'a/b'])
+def test_a_part_of_the_work_that_there_is_not_is_refused(
+  shard, refused, tiny_gin
+):
+  error = refused('cache', f'--gin_file={tiny_gin}', f'--shard={shard}')
+  assert f'--shard={shard} is no part of the work; give a number' in error
+
+
+@pytest.mark.parametrize('processes', ['0', '-2', 'two'])
+def test_less_than_one_process_is_refused(processes, tiny_gin, capsys):
+  with pytest.raises(SystemExit) as stopped:
+    main.main(['cache', f'--gin_file={tiny_gin}', f'--processes={processes}'])
+  assert stopped.value.code == 2
+  assert 'a number of at least 1' in capsys.readouterr().err
+
+
+def test_the_work_may_be_shared_by_machines(tiny_gin, cache, tmp_path, capsys):
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setenv('GEMB_DATA', str(tmp_path))
+    patch.setattr(jobs, 'EXAMPLES', 100)
+    cache.options('--prepare')
+    cache.options('--shard=0/2', '--processes=1')
+    cache.options('--shard=1/2', '--processes=1')
+  said = capsys.readouterr().out
+  assert 'golden_pairs: prepared; gemb.data.caching.beam makes it' in said
+  assert ' of 3 shards are made; whoever makes the last one' in said
+  assert 'golden_pairs: 298 examples, 2 dropped' in said
 
 
 @pytest.mark.parametrize('command', ['train', 'cache'])

@@ -1,5 +1,7 @@
 """The README's words are true: its commands run, its table is complete."""
 
+import dataclasses
+import importlib
 import json
 import os
 import pathlib
@@ -9,17 +11,25 @@ import subprocess
 import sys
 
 import pytest
+import seqio
 
 from gemb import main
 from gemb.data import weights
+from gemb.data.sources import SourceConfig
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 README = (REPOSITORY / 'README.md').read_text()
 QUICKSTART = 'configs/run/00_quickstart.gin'
+_, OWN_DATA = README.split('## Your own data')
+OWN_DATA, _ = OWN_DATA.split('\n## ', maxsplit=1)
 COMMANDS = re.findall(r'^    (gemb .*)$', README, re.MULTILINE)
 
 
-WITH_MTEB = [c for c in COMMANDS if '--data=' in c or '--mteb=' in c]
+WITH_MTEB = [
+  command
+  for command in COMMANDS
+  if re.search('^gemb evaluate .*--(data|mteb)=', command)
+]
 
 
 @pytest.fixture
@@ -35,6 +45,8 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
     folder = tiny_run if finished else tmp_path / 'run'
     words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
     words = [re.sub(r'=configs/run/.*\.gin', f'={tiny_gin}', w) for w in words]
+    words = [w for w in words if not w.startswith('--gin_file=configs/mix')]
+    words = [w.replace('home_assistant', 'golden_pairs') for w in words]
     words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
     words = [re.sub('^--prefix=.*', '--prefix=8', w) for w in words]
     words = [w.replace('--plots=', f'--plots={tmp_path}/') for w in words]
@@ -71,7 +83,8 @@ def test_every_command_of_mteb_runs_as_it_is_written(
 
 def test_there_is_a_command_of_each_kind():
   assert {command.split()[1] for command in COMMANDS} == {
-    *('train', 'cache', 'weights', 'check', 'evaluate', 'encode', 'export')
+    *('train', 'cache', 'data', 'decontaminate', 'weights'),
+    *('check', 'evaluate', 'encode', 'export'),
   }
   assert len(WITH_MTEB) == 2
 
@@ -96,20 +109,18 @@ def test_the_rooms_name_every_module():
 def test_your_own_data_trains_in_the_lines_it_is_shown_in(
   tmp_path, monkeypatch, tiny_gin
 ):
-  _, section = README.split('## Your own data')
-  (python,) = re.findall(r'```python\n(.*?)```', section, re.DOTALL)
   (gin,) = re.findall(r'```\n(from __gin__.*?)```', README, re.DOTALL)
-  assert len([line for line in python.splitlines() if line]) <= 10
-  (tmp_path / 'my_tasks.py').write_text(python)
+  assert len(gin.splitlines()) <= 10
   # On the small run instead of the quickstart, and on these pairs alone.
   gin = gin.replace(QUICKSTART, tiny_gin).replace("'home_assistant': 1.0, ", '')
   (tmp_path / 'my.gin').write_text(gin)
   rows = [
     {'query': f'question {i}', 'positive': f'answer number {i}'}
-    for i in range(100)
+    for i in range(1000)
   ]
   (tmp_path / 'pairs.jsonl').write_text('\n'.join(map(json.dumps, rows)))
   alone = [
+    'DataConfig.modules=()',
     'DataConfig.held_out=()',
     'EvalConfig.bitext=()',
     'EvalConfig.retrieval=()',
@@ -118,12 +129,38 @@ def test_your_own_data_trains_in_the_lines_it_is_shown_in(
     'Run.steps=3',
   ]
   monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
-  monkeypatch.setenv('PYTHONPATH', '.')
   monkeypatch.chdir(tmp_path)
   bindings = [f'--gin.{binding}' for binding in alone]
   command = ['train', '--gin_file=my.gin', '--workdir=run', *bindings]
   assert main.main(command) == 0
   assert (tmp_path / 'run' / 'checkpoints' / '3').is_dir()
+  with (tmp_path / 'data' / 'texts' / 'my_pairs.jsonl').open() as texts:
+    assert len(list(texts)) == 1 + len(rows)
+
+
+def test_the_settings_of_ones_own_data_are_there():
+  rows = re.findall(r'^\| (`.*?`) \|', OWN_DATA, re.MULTILINE)
+  named = {name for row in rows[1:] for name in re.findall(r'`(\w+)`', row)}
+  fields = {field.name for field in dataclasses.fields(SourceConfig)}
+  assert named == fields - {'task', 'path', 'max_characters'}
+
+
+def test_a_task_in_python_is_read_as_it_is_shown(tmp_path, monkeypatch):
+  (python,) = re.findall(r'```python\n(.*?)```', OWN_DATA, re.DOTALL)
+  (tmp_path / 'my_tasks.py').write_text(python)
+  (tmp_path / 'pairs.tsv').write_text('a question\tan answer\nwo\tda\n')
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.syspath_prepend(str(tmp_path))
+  tasks = importlib.import_module('my_tasks').tasks
+  try:
+    read = list(tasks.read('my_task'))
+  finally:
+    seqio.TaskRegistry.remove('my_task')
+    del sys.modules['my_tasks']
+  assert [(example.query, example.positive) for example in read] == [
+    ('a question', 'an answer'),
+    ('wo', 'da'),
+  ]
 
 
 def test_the_quickstart_runs_on_real_data(tmp_path):
