@@ -22,10 +22,21 @@ NO_TEST_OF_THEIR_OWN = {
   'commands.py': 'tested through the command line in main_test.py',
   'evaluation.py': 'tested through `gemb evaluate` in main_test.py',
   'evals/plot_style.py': 'tested through the plots',
+  'data/contamination/settings.py': 'holds numbers alone, measured in '
+  'data/contamination/index_test.py',
   'data/preprocessors.py': 'tested in a Task, in data/tasks_test.py',
   **{
     f'data/corpora/{name}.py': 'tested with its fellows in corpora_test.py'
-    for name in ('building', 'catalogues', 'docstrings', 'home_assistant')
+    for name in (
+      'building',
+      'catalogues',
+      'conversations',
+      'docstrings',
+      'home_assistant',
+      'services',
+      'short_phrases',
+      'tables',
+    )
   },
 }
 

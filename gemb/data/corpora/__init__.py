@@ -1,5 +1,6 @@
 """The corpora: TFDS builders of (query, positive, negatives) text.
 
+Each module holds a table of corpora, which `building` makes builders of.
 Importing this package imports TensorFlow. The text itself is read in
 `gemb.data.harvest`, which does not.
 """
@@ -16,6 +17,7 @@ import tensorflow_datasets as tfds
 from gemb.data import archives, locks
 from gemb.data.corpora import (
   aws_commands,
+  building,
   catalogues,
   conversations,
   cpp_comments,
@@ -26,49 +28,23 @@ from gemb.data.corpora import (
   short_phrases,
 )
 
+_CORPORA: tuple[building.Corpus, ...] = (
+  *home_assistant.CORPORA,
+  *catalogues.CORPORA,
+  *short_phrases.CORPORA,
+  *conversations.CORPORA,
+  *services.CORPORA,
+  *docstrings.CORPORA,
+  *cpp_comments.CORPORA,
+  *aws_commands.CORPORA,
+  *passages.CORPORA,
+)
 CORPORA: dict[str, type[tfds.core.GeneratorBasedBuilder]] = {
-  builder.name: builder
-  for builder in (
-    home_assistant.HomeAssistant,
-    catalogues.DjangoCatalogues,
-    catalogues.RestFrameworkCatalogues,
-    catalogues.SphinxCatalogues,
-    catalogues.WagtailCatalogues,
-    catalogues.AllauthCatalogues,
-    short_phrases.CldrNames,
-    short_phrases.EmojiNames,
-    short_phrases.CldrCurrencies,
-    conversations.Conversations,
-    conversations.ConversationsHeldOut,
-    conversations.ConversationTopics,
-    services.AwsOperations,
-    services.AwsOperationsHeldOut,
-    docstrings.PythonDocstrings,
-    docstrings.SympyDocstrings,
-    docstrings.NetworkxDocstrings,
-    cpp_comments.CppComments,
-    cpp_comments.ArrowCppComments,
-    aws_commands.AwsCommands,
-    aws_commands.AwsCommandsHeldOut,
-    passages.BotocorePassages,
-    passages.GoogleApiPassages,
-    passages.DjangoDocumentation,
-    passages.SphinxDocumentation,
-  )
+  corpus.name: building.builder(corpus) for corpus in _CORPORA
 }
 
-# Never trained on; their split is 'test'.
-HELD_OUT = (
-  'wagtail_catalogues',
-  'allauth_catalogues',
-  'cldr_currencies',
-  'conversations_held_out',
-  'aws_operations_held_out',
-  'networkx_docstrings',
-  'arrow_cpp_comments',
-  'aws_commands_held_out',
-  'sphinx_documentation',
-)
+# Never trained on.
+HELD_OUT = tuple(corpus.name for corpus in _CORPORA if corpus.split == 'test')
 
 
 def folder() -> pathlib.Path:

@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-import tensorflow_datasets as tfds
-
 from gemb.data import archives, pinned
-from gemb.data.corpora import building
+from gemb.data.corpora.building import Corpus
 from gemb.data.harvest import classes, conversations, pairs
 
 _HOMEPAGE = 'https://github.com/gunthercox/chatterbot-corpus'
@@ -14,99 +12,62 @@ _LICENCE = 'BSD-3-Clause'
 _MOST_OF_A_TOPIC = 200  # of one language; technical support has two thousand
 
 
-class Conversations(tfds.core.GeneratorBasedBuilder):
-  """Question and answer, in 28 languages."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind='question and answer',
-      description=(
-        'What is said to a robot and what it answers, from ChatterBot 1.3.3. '
-        'The negatives are other answers on the same topic.'
-      ),
-      homepage=_HOMEPAGE,
-      citation=_CITATION,
-      licence=_LICENCE,
-    )
-
-  def _split_generators(self, dl_manager):
-    found = pairs.harvest(
-      conversations.answers(_read(held_out=False)), one_sided=False
-    )
-    building.record_counts(self, found)
-    return {'train': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
+def _answers(*, held_out: bool) -> pairs.Harvest:
+  answers = conversations.answers(_read(held_out=held_out))
+  return pairs.harvest(answers, one_sided=False)
 
 
-class ConversationsHeldOut(tfds.core.GeneratorBasedBuilder):
-  """Question and answer on history, money, politics and sports; held out."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind='question and answer',
-      description=(
-        'What is said to a robot about history, money, politics and sports, '
-        'and what it answers, from ChatterBot 1.3.3. The negatives are other '
-        'answers on the same topic.'
-      ),
-      homepage=_HOMEPAGE,
-      citation=_CITATION,
-      licence=_LICENCE,
-    )
-
-  def _split_generators(self, dl_manager):
-    found = pairs.harvest(
-      conversations.answers(_read(held_out=True)), one_sided=False
-    )
-    building.record_counts(self, found)
-    return {'test': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
-
-
-class ConversationTopics(tfds.core.GeneratorBasedBuilder):
-  """Utterance and its topic, or another utterance on it."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind='text and class',
-      description=(
-        'What is said in conversations with a robot, with the topic or with '
-        'something else that is said about it, from ChatterBot 1.3.3. The '
-        'negatives are other topics, or said about other topics.'
-      ),
-      homepage=_HOMEPAGE,
-      citation=_CITATION,
-      licence=_LICENCE,
-    )
-
-  def _split_generators(self, dl_manager):
-    found = classes.harvest(
-      conversations.topics(_read(held_out=False)), most=_MOST_OF_A_TOPIC
-    )
-    building.record_counts(self, found)
-    return {'train': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
+def _topics() -> pairs.Harvest:
+  topics = conversations.topics(_read(held_out=False))
+  return classes.harvest(topics, most=_MOST_OF_A_TOPIC)
 
 
 def _read(*, held_out: bool) -> Iterator[conversations.Conversation]:
   for found in conversations.read(archives.fetch(pinned.CHATTERBOT)):
     if (found.topic in conversations.HELD_OUT_TOPICS) == held_out:
       yield found
+
+
+CORPORA = (
+  Corpus(
+    name='conversations',
+    kind='question and answer',
+    split='train',
+    description=(
+      'What is said to a robot and what it answers, from ChatterBot 1.3.3. The '
+      'negatives are other answers on the same topic.'
+    ),
+    homepage=_HOMEPAGE,
+    citation=_CITATION,
+    licence=_LICENCE,
+    harvest=lambda: _answers(held_out=False),
+  ),
+  Corpus(
+    name='conversations_held_out',
+    kind='question and answer',
+    split='test',
+    description=(
+      'What is said to a robot about history, money, politics and sports, and '
+      'what it answers, from ChatterBot 1.3.3. The negatives are other answers '
+      'on the same topic.'
+    ),
+    homepage=_HOMEPAGE,
+    citation=_CITATION,
+    licence=_LICENCE,
+    harvest=lambda: _answers(held_out=True),
+  ),
+  Corpus(
+    name='conversation_topics',
+    kind='text and class',
+    split='train',
+    description=(
+      'What is said in conversations with a robot, with the topic or with '
+      'something else that is said about it, from ChatterBot 1.3.3. The '
+      'negatives are other topics, or said about other topics.'
+    ),
+    homepage=_HOMEPAGE,
+    citation=_CITATION,
+    licence=_LICENCE,
+    harvest=_topics,
+  ),
+)

@@ -8,12 +8,12 @@ version: a copy made from another is never mistaken for this one.
 import importlib.metadata
 import importlib.util
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from gemb.data.corpora import building
+from gemb.data.corpora.building import Corpus
 from gemb.data.harvest import cpp_comments, pairs
 
 _KIND = 'comment and declaration'
@@ -53,6 +53,10 @@ def _include(package: str) -> pathlib.Path:
   return folder
 
 
+def _harvest(headers: Iterable[tuple[str, str]]) -> pairs.Harvest:
+  return pairs.harvest(cpp_comments.read(headers), one_sided=True)
+
+
 def _description(project: str) -> str:
   return (
     'The first paragraph of a comment and the C++ declaration below it, of '
@@ -60,64 +64,32 @@ def _description(project: str) -> str:
   )
 
 
-class CppComments(tfds.core.GeneratorBasedBuilder):
-  """Comment (query) and C++ declaration (positive) of TensorFlow."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-  BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
-    tfds.core.BuilderConfig(
+CORPORA = (
+  Corpus(
+    name='cpp_comments',
+    kind=_KIND,
+    split='train',
+    description=_description(f'TensorFlow {tf.__version__}, XLA and TSL'),
+    homepage='https://www.tensorflow.org',
+    citation=f'The TensorFlow Authors, TensorFlow {tf.__version__}.',
+    licence='Apache-2.0',
+    harvest=lambda: _harvest(tensorflow_headers()),
+    config=tfds.core.BuilderConfig(
       name=f'tensorflow-{tf.__version__}',
       description=f'TensorFlow {tf.__version__}.',
-    )
-  ]
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind=_KIND,
-      description=_description(f'TensorFlow {tf.__version__}, XLA and TSL'),
-      homepage='https://www.tensorflow.org',
-      citation=f'The TensorFlow Authors, TensorFlow {tf.__version__}.',
-      licence='Apache-2.0',
-    )
-
-  def _split_generators(self, dl_manager):
-    found = pairs.harvest(
-      cpp_comments.read(tensorflow_headers()), one_sided=True
-    )
-    building.record_counts(self, found)
-    return {'train': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
-
-
-class ArrowCppComments(tfds.core.GeneratorBasedBuilder):
-  """Comment (query) and C++ declaration (positive) of Arrow; held out."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-  BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
-    tfds.core.BuilderConfig(
+    ),
+  ),
+  Corpus(
+    name='arrow_cpp_comments',
+    kind=_KIND,
+    split='test',
+    description=_description(f'Apache Arrow (pyarrow {_ARROW})'),
+    homepage='https://arrow.apache.org',
+    citation=f'The Apache Software Foundation, pyarrow {_ARROW}.',
+    licence='Apache-2.0',
+    harvest=lambda: _harvest(arrow_headers()),
+    config=tfds.core.BuilderConfig(
       name=f'pyarrow-{_ARROW}', description=f'pyarrow {_ARROW}.'
-    )
-  ]
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind=_KIND,
-      description=_description(f'Apache Arrow (pyarrow {_ARROW})'),
-      homepage='https://arrow.apache.org',
-      citation=f'The Apache Software Foundation, pyarrow {_ARROW}.',
-      licence='Apache-2.0',
-    )
-
-  def _split_generators(self, dl_manager):
-    found = pairs.harvest(cpp_comments.read(arrow_headers()), one_sided=True)
-    building.record_counts(self, found)
-    return {'test': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
+    ),
+  ),
+)

@@ -8,12 +8,12 @@ import pathlib
 import platform
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import tensorflow_datasets as tfds
 
 from gemb.data import archives, pinned
-from gemb.data.corpora import building
+from gemb.data.corpora.building import Corpus
 from gemb.data.harvest import docstrings, pairs
 
 _KIND = 'docstring and function'
@@ -65,9 +65,12 @@ def _folder(package: str) -> pathlib.Path:
   return pathlib.Path(spec.submodule_search_locations[0])
 
 
-def _harvest(wheel: pathlib.Path) -> pairs.Harvest:
-  modules = docstrings.wheel_modules(wheel)
+def _harvest(modules: Iterable[tuple[str, bytes]]) -> pairs.Harvest:
   return pairs.harvest(docstrings.read(modules), one_sided=True)
+
+
+def _harvest_wheel(archive: pinned.Archive) -> pairs.Harvest:
+  return _harvest(docstrings.wheel_modules(archives.fetch(archive)))
 
 
 def _description(project: str) -> str:
@@ -78,85 +81,38 @@ def _description(project: str) -> str:
   )
 
 
-class PythonDocstrings(tfds.core.GeneratorBasedBuilder):
-  """Docstring (query) and function (positive) of installed Python.
-
-  What is installed differs between machines, so the configuration is named
-  after the versions: a copy made from others is never mistaken for this one.
-  """
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-  BUILDER_CONFIGS = [  # noqa: RUF012 (TFDS reads a list)
-    tfds.core.BuilderConfig(
+CORPORA = (
+  Corpus(
+    name='python_docstrings',
+    kind=_KIND,
+    split='train',
+    description=_description(str(installed())),
+    homepage='https://docs.python.org/3/library',
+    citation='The authors of CPython, JAX, Flax, Optax, NumPy and SciPy.',
+    licence='PSF-2.0 AND Apache-2.0 AND BSD-3-Clause',
+    harvest=lambda: _harvest(installed_modules()),
+    config=tfds.core.BuilderConfig(
       name=installed().name, description=f'{installed()}.'
-    )
-  ]
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind=_KIND,
-      description=_description(str(installed())),
-      homepage='https://docs.python.org/3/library',
-      citation='The authors of CPython, JAX, Flax, Optax, NumPy and SciPy.',
-      licence='PSF-2.0 AND Apache-2.0 AND BSD-3-Clause',
-    )
-
-  def _split_generators(self, dl_manager):
-    found = pairs.harvest(docstrings.read(installed_modules()), one_sided=True)
-    building.record_counts(self, found)
-    return {'train': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
-
-
-class SympyDocstrings(tfds.core.GeneratorBasedBuilder):
-  """Docstring (query) and function (positive) of SymPy."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind=_KIND,
-      description=_description('sympy 1.14.0'),
-      homepage='https://www.sympy.org',
-      citation='SymPy Development Team, sympy 1.14.0.',
-      licence='BSD-3-Clause',
-    )
-
-  def _split_generators(self, dl_manager):
-    found = _harvest(archives.fetch(pinned.SYMPY))
-    building.record_counts(self, found)
-    return {'train': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
-
-
-class NetworkxDocstrings(tfds.core.GeneratorBasedBuilder):
-  """Docstring (query) and function (positive) of networkx; held out."""
-
-  VERSION = building.VERSION
-  RELEASE_NOTES = building.RELEASE_NOTES
-
-  def _info(self) -> tfds.core.DatasetInfo:
-    return building.info(
-      self,
-      kind=_KIND,
-      description=_description('networkx 3.6.1'),
-      homepage='https://networkx.org',
-      citation='NetworkX developers, networkx 3.6.1.',
-      licence='BSD-3-Clause',
-    )
-
-  def _split_generators(self, dl_manager):
-    found = _harvest(archives.fetch(pinned.NETWORKX))
-    building.record_counts(self, found)
-    return {'test': self._generate_examples(found.examples)}
-
-  def _generate_examples(self, examples):
-    yield from building.rows(examples, corpus=self.name)
+    ),
+  ),
+  Corpus(
+    name='sympy_docstrings',
+    kind=_KIND,
+    split='train',
+    description=_description('sympy 1.14.0'),
+    homepage='https://www.sympy.org',
+    citation='SymPy Development Team, sympy 1.14.0.',
+    licence='BSD-3-Clause',
+    harvest=lambda: _harvest_wheel(pinned.SYMPY),
+  ),
+  Corpus(
+    name='networkx_docstrings',
+    kind=_KIND,
+    split='test',
+    description=_description('networkx 3.6.1'),
+    homepage='https://networkx.org',
+    citation='NetworkX developers, networkx 3.6.1.',
+    licence='BSD-3-Clause',
+    harvest=lambda: _harvest_wheel(pinned.NETWORKX),
+  ),
+)

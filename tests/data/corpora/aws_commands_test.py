@@ -1,6 +1,6 @@
 import pytest
 
-from gemb.data import archives, corpora, pinned
+from gemb.data import archives, pinned
 
 EXAMPLE = """\
 **To delete a bucket**
@@ -13,7 +13,7 @@ The following ``rb`` example deletes the bucket ``mine``. ::
 
 
 @pytest.fixture(autouse=True)
-def _wheel(data_folder, monkeypatch, write_wheel):
+def _wheel(monkeypatch, write_wheel):
   folder = 'awscli/examples/{0}/rb.rst'
   services = 's3', 'cloud9'
   wheel = write_wheel(
@@ -23,16 +23,11 @@ def _wheel(data_folder, monkeypatch, write_wheel):
 
 
 @pytest.mark.parametrize(
-  ('name', 'split', 'service'),
-  [
-    ('aws_commands', 'train', 's3'),
-    ('aws_commands_held_out', 'test', 'cloud9'),
-  ],
+  ('name', 'service'),
+  [('aws_commands', 's3'), ('aws_commands_held_out', 'cloud9')],
 )
-def test_a_service_is_trained_on_or_held_out(name, split, service):
-  builder = corpora.prepare(name)
-  assert list(builder.info.splits) == [split]
-  [row] = builder.as_dataset(split=split).as_numpy_iterator()
+def test_a_service_is_trained_on_or_held_out(read, name, service):
+  [row] = read(name)
   assert row['id'] == f'{service}/rb:1'.encode()
   assert row['query'] == b'Deletes the bucket mine.'
   assert row['positive'] == f'aws {service} rb --name mine'.encode()

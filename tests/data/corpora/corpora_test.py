@@ -1,15 +1,15 @@
 """All tests that build with TFDS: importing it takes seconds."""
 
-import inspect
 import json
 import pickle
 import re
 
 import pytest
+import tensorflow_datasets as tfds
 
 from gemb.data import archives, corpora, pinned
 from gemb.data.corpora import __main__ as command
-from gemb.data.corpora import docstrings, tables
+from gemb.data.corpora import building, docstrings, tables
 
 MOON = 'homeassistant/components/moon/translations'
 ENGLISH = {'full': 'Full moon', 'new': 'New moon {x}', 'ok': 'OK'}
@@ -44,9 +44,8 @@ OPERATIONS = {
 
 
 @pytest.fixture
-def data(tmp_path, monkeypatch):
-  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
-  return tmp_path / 'data' / 'corpora'
+def data(data_folder):
+  return data_folder / 'corpora'
 
 
 @pytest.fixture
@@ -104,16 +103,10 @@ def wheels(data, monkeypatch, write_wheel, compiled_catalogue):
   monkeypatch.setattr(docstrings, 'installed_modules', lambda: modules)
 
 
-def rows(builder, split):
-  found = builder.as_dataset(split=split, shuffle_files=True)
-  return sorted(found.as_numpy_iterator(), key=lambda row: row['id'])
-
-
-def test_a_corpus_holds_the_kept_pairs_and_its_counts(wheels):
-  builder = corpora.prepare('home_assistant')
+def test_a_corpus_holds_the_kept_pairs_and_its_counts(wheels, read):
   assert [
     (row['id'], row['query'], row['positive'], *row['negatives'])
-    for row in rows(builder, 'train')
+    for row in read('home_assistant')
   ] == [
     (b'moon:full:de', b'Vollmond', b'Full moon', b'New moon'),
     (b'moon:new:de', b'Neumond', b'New moon', b'Full moon'),
@@ -142,21 +135,12 @@ def test_a_corpus_holds_the_kept_pairs_and_its_counts(wheels):
 
 
 @pytest.mark.parametrize(
-  ('name', 'split'),
-  [
-    ('django_catalogues', 'train'),
-    ('rest_framework_catalogues', 'train'),
-    ('sphinx_catalogues', 'train'),
-    ('wagtail_catalogues', 'test'),
-    ('allauth_catalogues', 'test'),
-  ],
+  'project', ['django', 'rest_framework', 'sphinx', 'wagtail', 'allauth']
 )
-def test_catalogues_give_translation_and_message(wheels, name, split):
-  builder = corpora.prepare(name)
-  assert list(builder.info.splits) == [split]
+def test_catalogues_give_translation_and_message(wheels, read, project):
   assert {
     (row['language'], row['query'], row['positive'], *row['negatives'])
-    for row in rows(builder, split)
+    for row in read(f'{project}_catalogues')
   } == {
     (b'pt-BR', b'Entrar', b'Sign in', b'Log out'),
     (b'pt-BR', b'Sair', b'Log out', b'Sign in'),
@@ -164,24 +148,15 @@ def test_catalogues_give_translation_and_message(wheels, name, split):
 
 
 @pytest.mark.parametrize(
-  ('name', 'split', 'expected'),
+  ('name', 'expected'),
   [
-    ('cldr_names', 'train', {('alemán', 'German', '')}),
-    ('cldr_currencies', 'test', {('yen japonés', 'Japanese Yen', '')}),
-    ('emoji_names', 'train', {('kuh', 'cow', '')}),
-    (
-      'conversations',
-      'train',
-      {('What is good to eat?', 'Probably pizza.', '')},
-    ),
-    (
-      'conversations_held_out',
-      'test',
-      {('What is money?', 'Paper and numbers.', '')},
-    ),
+    ('cldr_names', {('alemán', 'German', '')}),
+    ('cldr_currencies', {('yen japonés', 'Japanese Yen', '')}),
+    ('emoji_names', {('kuh', 'cow', '')}),
+    ('conversations', {('What is good to eat?', 'Probably pizza.', '')}),
+    ('conversations_held_out', {('What is money?', 'Paper and numbers.', '')}),
     (
       'conversation_topics',
-      'train',
       {
         ('What is good to eat?', 'food', 'food'),
         ('What is good to eat?', 'Probably pizza.', 'food'),
@@ -192,7 +167,6 @@ def test_catalogues_give_translation_and_message(wheels, name, split):
     ),
     (
       'aws_operations',
-      'train',
       {
         ('Creates a virtual machine.', 'AWS ec2', 'AWS ec2'),
         ('Creates a message queue.', 'AWS sqs', 'AWS sqs'),
@@ -200,39 +174,54 @@ def test_catalogues_give_translation_and_message(wheels, name, split):
     ),
     (
       'aws_operations_held_out',
-      'test',
       {('Creates a development environment.', 'AWS cloud9', 'AWS cloud9')},
     ),
   ],
 )
-def test_a_corpus_has_its_pairs_in_its_split(wheels, name, split, expected):
-  builder = corpora.prepare(name)
-  assert list(builder.info.splits) == [split]
+def test_a_corpus_has_its_pairs(wheels, read, name, expected):
   assert {
     tuple(row[key].decode() for key in ('query', 'positive', 'label'))
-    for row in rows(builder, split)
+    for row in read(name)
   } == expected
 
 
-def test_the_held_out_corpora_are_those_with_a_test_split():
-  assert set(corpora.HELD_OUT) <= set(corpora.CORPORA)
-  for name, builder in corpora.CORPORA.items():
-    source = inspect.getsource(builder._split_generators)
-    assert ("{'test':" in source) == (name in corpora.HELD_OUT)
+def test_what_is_held_out_stays_held_out():
+  assert corpora.HELD_OUT == (
+    'wagtail_catalogues',
+    'allauth_catalogues',
+    'cldr_currencies',
+    'conversations_held_out',
+    'aws_operations_held_out',
+    'networkx_docstrings',
+    'arrow_cpp_comments',
+    'aws_commands_held_out',
+    'sphinx_documentation',
+  )
+
+
+def test_any_user_of_tfds_finds_a_corpus_by_its_name(data):
+  found = tfds.builder('allauth_catalogues', data_dir=data)
+  assert type(found) is corpora.CORPORA['allauth_catalogues']
+  assert found.info.full_name == 'allauth_catalogues/2.0.0'
+  assert found.info.module_name == 'gemb.data.corpora.catalogues'
+
+
+def test_two_corpora_of_one_name_are_an_error():
+  corpus = corpora.CORPORA['allauth_catalogues'].CORPUS
+  with pytest.raises(ValueError, match='allauth_catalogues already registered'):
+    building.builder(corpus)
 
 
 @pytest.mark.parametrize(
-  ('name', 'split', 'key'),
+  ('name', 'key'),
   [
-    ('python_docstrings', 'train', b'sums:add'),
-    ('sympy_docstrings', 'train', b'sympy.add:add'),
-    ('networkx_docstrings', 'test', b'networkx.add:add'),
+    ('python_docstrings', b'sums:add'),
+    ('sympy_docstrings', b'sympy.add:add'),
+    ('networkx_docstrings', b'networkx.add:add'),
   ],
 )
-def test_docstrings_give_the_function_without_them(wheels, name, split, key):
-  builder = corpora.prepare(name)
-  assert list(builder.info.splits) == [split]
-  [row] = rows(builder, split)
+def test_docstrings_give_the_function_without_them(wheels, read, name, key):
+  [row] = read(name)
   assert row['id'] == key
   assert row['query'] == b'Add one number to another.'
   assert row['positive'] == ADD_CODE.encode()
@@ -240,17 +229,19 @@ def test_docstrings_give_the_function_without_them(wheels, name, split, key):
   assert row['negatives'].shape == (0,)
 
 
-def test_a_prepared_corpus_is_not_made_again(wheels, monkeypatch):
+def test_a_prepared_corpus_is_not_made_again(wheels, read, monkeypatch):
   corpora.prepare('allauth_catalogues')
 
   def fail(archive):
     raise AssertionError('The archive was read again.')
 
   monkeypatch.setattr(archives, 'fetch', fail)
-  assert rows(corpora.prepare('allauth_catalogues'), 'test')
+  assert read('allauth_catalogues')
 
 
-def test_a_failed_preparation_leaves_nothing_behind(data, wheels, monkeypatch):
+def test_a_failed_preparation_leaves_nothing_behind(
+  data, wheels, read, monkeypatch
+):
   def corrupt(archive):
     raise ValueError('The archive is corrupt.')
 
@@ -259,14 +250,14 @@ def test_a_failed_preparation_leaves_nothing_behind(data, wheels, monkeypatch):
     with pytest.raises(ValueError, match='The archive is corrupt'):
       corpora.prepare('allauth_catalogues')
   assert list((data / 'allauth_catalogues').iterdir()) == []
-  assert rows(corpora.prepare('allauth_catalogues'), 'test')
+  assert read('allauth_catalogues')
 
 
-def test_what_a_killed_preparation_left_is_removed(data, wheels):
+def test_what_a_killed_preparation_left_is_removed(data, wheels, read):
   left = data / 'allauth_catalogues' / 'incomplete.ABC123_2.0.0'
   left.mkdir(parents=True)
   (left / 'half.tfrecord').write_bytes(b'half')
-  assert rows(corpora.prepare('allauth_catalogues'), 'test')
+  assert read('allauth_catalogues')
   names = [path.name for path in (data / 'allauth_catalogues').iterdir()]
   assert names == ['2.0.0']
 
