@@ -19,7 +19,10 @@ NO_TEST_OF_THEIR_OWN = {
   'types.py': 'holds declarations alone',
   'config_tree.py': 'a part of config.py, tested with it',
   'config_values.py': 'a part of config.py, tested with it',
-  'commands.py': 'tested through the command line in main_test.py',
+  **{
+    f'commands/{name}.py': 'tested through the command line in main_test.py'
+    for name in ('arguments', 'data', 'judging', 'training', 'using')
+  },
   'evaluation.py': 'tested through `gemb evaluate` in main_test.py',
   'evals/plot_style.py': 'tested through the plots',
   'data/contamination/settings.py': 'holds numbers alone, measured in '
