@@ -12,13 +12,15 @@ Public arguments carry these letters in their annotations, locals as a suffix
   N  query heads                      K  key/value heads
   G  query heads a key head (N = KG)  H  width of a head
   E  width of an embedding            M  width of a prefix of it (M <= E)
+  J  prefixes                         C  columns of a tile of cosines
+  A  ids that a text is known by
 """
 
 import dataclasses
 import typing
 
 import jax
-from jaxtyping import Array, Bool, Int32, UInt32
+from jaxtyping import Array, Bool, Float, Int32, UInt32
 
 PAD = 0  # the token that fills a row up to L; never a token of a text
 
@@ -84,9 +86,31 @@ class Batch:
     query_id: 64-bit hash of the query before prompting, as two words, which
       tells which queries are the same.
     positive_id: the same of its answer: the positive, or its class.
+    teacher: embeddings of all its texts by another model, to be learned from;
+      None: there are none. 0 where it lacks the hard negative.
   """
 
   texts: Padded | Packed
   has_negative: Bool[Array, 'B R']
   query_id: UInt32[Array, 'B 2']
   positive_id: UInt32[Array, 'B 2']
+  teacher: Float[Array, 'B I Et'] | None = None
+
+
+@typing.no_type_check
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Embeddings:
+  """What the model makes of a batch's texts, float32, of any length.
+
+  Attributes:
+    query: row i is of query i.
+    positive: row i answers query i.
+    negatives: [r, i] is the r-th hard negative of query i; where it does not
+      have one, its embedding means nothing. (Rows of texts come last but one,
+      as everywhere, or the compiler would copy them.)
+  """
+
+  query: Float[Array, 'B E']
+  positive: Float[Array, 'B E']
+  negatives: Float[Array, 'R B E']

@@ -8,11 +8,11 @@ import optax
 from jaxtyping import Array, Float, Int32
 
 from gemb import axes
-from gemb.losses import contrastive
-from gemb.losses.matryoshka import LossConfig, matryoshka_loss
+from gemb.losses.config import LossConfig
+from gemb.losses.matryoshka import total_loss
 from gemb.model.embedder import Embedder, Params
 from gemb.train.state import TrainState
-from gemb.types import PAD, Batch, Packed, Padded, token_rows
+from gemb.types import PAD, Batch, Embeddings, Packed, Padded, token_rows
 
 Metrics = dict[str, Array]
 
@@ -62,11 +62,8 @@ def encode_in_microbatches(
 
 def embed_texts(
   embedder: Embedder, params: Params, texts: Padded | Packed, microbatch: int
-) -> tuple[Float[Array, 'B E'], Float[Array, 'B E'], Float[Array, 'B R E']]:
-  """Returns the embeddings of queries, positives and hard negatives.
-
-  Where an example lacks a hard negative, its embedding means nothing.
-  """
+) -> Embeddings:
+  """Returns the embeddings of queries, positives and hard negatives."""
   if isinstance(texts, Packed):
     return _embed_packed(embedder, params, texts, microbatch)
 
@@ -77,16 +74,20 @@ def embed_texts(
 
   B, R, L = texts.negatives.shape
   width = embedder.config.embedding_width
-  negatives_BRE = jnp.zeros((B, 0, width))
+  negatives_RBE = jnp.zeros((0, B, width))
   if R:
-    negatives_BRE = encode(texts.negatives.reshape(B * R, L))
-    negatives_BRE = negatives_BRE.reshape(B, R, width)
-  return encode(texts.query), encode(texts.positive), negatives_BRE
+    negatives_TE = encode(texts.negatives.reshape(B * R, L))
+    negatives_RBE = negatives_TE.reshape(B, R, width).swapaxes(0, 1)
+  return Embeddings(
+    query=encode(texts.query),
+    positive=encode(texts.positive),
+    negatives=negatives_RBE,
+  )
 
 
 def _embed_packed(
   embedder: Embedder, params: Params, texts: Packed, microbatch: int
-) -> tuple[Float[Array, 'B E'], Float[Array, 'B E'], Float[Array, 'B R E']]:
+) -> Embeddings:
   def apply(params: Params, tokens_XL: Array, segments_XL: Array) -> Array:
     return embedder.apply_packed(params, tokens_XL, segments_XL, texts.slots)
 
@@ -101,7 +102,11 @@ def _embed_packed(
   taken_ZTE = jnp.take_along_axis(slots_ZXE, place_ZT1, axis=1)
   taken_BTE = taken_ZTE.reshape(B, -1, E)
   taken_BTE = axes.constrain(taken_BTE, 'batch', None, 'act_embedding')
-  return taken_BTE[:, 0], taken_BTE[:, 1], taken_BTE[:, 2:]
+  return Embeddings(
+    query=taken_BTE[:, 0],
+    positive=taken_BTE[:, 1],
+    negatives=taken_BTE[:, 2:].swapaxes(0, 1),
+  )
 
 
 def make_loss(
@@ -110,12 +115,8 @@ def make_loss(
   """Returns (parameters, batch) -> (loss, metrics), on global arrays."""
 
   def loss(params: Params, batch: Batch):
-    return matryoshka_loss(
-      config,
-      *embed_texts(embedder, params, batch.texts, microbatch),
-      mask=contrastive.in_batch_mask(batch.query_id, batch.positive_id),
-      has_negative=batch.has_negative,
-    )
+    embeddings = embed_texts(embedder, params, batch.texts, microbatch)
+    return total_loss(config, embeddings, batch)
 
   return loss
 
@@ -127,7 +128,7 @@ def make_train_step(
 ) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
   """Returns the jitted (state, batch) -> (state, metrics).
 
-  The state is donated. Metrics are those of `matryoshka_loss` and 'loss',
+  The state is donated. Metrics are those of `total_loss` and 'loss',
   'gradient_norm' (before clipping), 'learning_rate', 'tokens' (without
   padding) and 'padding' (the share of it).
   """

@@ -10,7 +10,7 @@ import pytest
 
 from gemb import axes
 from gemb.data.packing import pack, slots
-from gemb.losses.matryoshka import LossConfig
+from gemb.losses.config import LossConfig
 from gemb.train import optimizer, state, step
 from gemb.types import Batch, Packed, Padded
 
