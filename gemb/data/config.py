@@ -90,6 +90,8 @@ class DataConfig:
       with them are dropped.
     contaminated: a report of `gemb decontaminate`; the examples that it names
       are dropped.
+    teacher: a folder of `gemb teach`: embeddings of all texts by another
+      model, from which LossConfig.distillation learns; None: there are none.
     sources: one's own data, each a seqio Task.
     modules: Python modules to import that register more seqio Tasks.
   """
@@ -108,6 +110,7 @@ class DataConfig:
   mined_negatives: dict[str, str] = dataclasses.field(default_factory=dict)
   held_out: tuple[str, ...] = ()
   contaminated: str | None = None
+  teacher: str | None = None
   sources: tuple[SourceConfig, ...] = ()
   modules: tuple[str, ...] = ()
 

@@ -7,6 +7,7 @@ number of hosts.
 
 import collections
 import concurrent.futures
+import pathlib
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from gemb.data.packing import slots
 from gemb.data.planning import Plan, Planner, text_limits
 from gemb.data.records import Columns, Record, Records, concatenate
 from gemb.data.specs import make_specs
+from gemb.data.teacher import Teacher
 from gemb.data.tokenizer import Tokenizer, load_tokenizer
 from gemb.types import PAD, Batch, Packed, Padded
 
@@ -30,6 +32,7 @@ class Loader:
   Attributes:
     records: of each task, with and maybe without its task string.
     tokenizer: that the records were made with.
+    teacher: its vectors of all texts, or None.
     plan: step -> which examples its batch holds (`Planner`).
   """
 
@@ -42,6 +45,7 @@ class Loader:
     seed: int,
     shards: int = 1,
     rows_at_once: int = 1,
+    teacher: Teacher | None = None,
   ):
     """Prepares the schedule; reads no examples.
 
@@ -55,6 +59,7 @@ class Loader:
         own.
       rows_at_once: of packed texts that a shard encodes at a time; the rows of
         a batch are so many that they make equal parts.
+      teacher: its vectors of the records with their task strings.
 
     Raises:
       ValueError: if a task has no examples.
@@ -62,6 +67,7 @@ class Loader:
     self._config = config
     self.records = records
     self.tokenizer = tokenizer
+    self.teacher = teacher
     self._seed = seed
     self._shards = shards
     self._views = [view for task in config.rates for view in records[task]]
@@ -86,6 +92,7 @@ class Loader:
       has_negative=_as_is(columns.length[:, 2:] > 0),
       query_id=_as_is(columns.query_id),
       positive_id=_as_is(columns.positive_id),
+      teacher=self._taught(plan, columns, rows),
     )
 
   def examples(self, step: int) -> list[Record]:
@@ -105,7 +112,8 @@ class Loader:
     A run may go on from a checkpoint only where this is the same.
     """
     c = self._config
-    return {
+    taught = {'teacher': self.teacher.identity()} if self.teacher else {}
+    return taught | {
       'tokenizer': self.tokenizer.sha256,
       'tasks': {
         task: {
@@ -138,6 +146,21 @@ class Loader:
       for number in np.unique(view)
     ]
     return concatenate(parts, np.argsort(order))
+
+  def _taught(self, plan: Plan, columns: Columns, rows: slice) -> Any:
+    """Reads the teacher's vectors of these rows' examples, if there is one.
+
+    They are those of the texts with their task strings, which a student without
+    is to find as well: both views have the same examples.
+    """
+    if self.teacher is None:
+      return None
+    views_of_task = len(self._views) // len(self.records)
+    return self.teacher.read(
+      plan.view[rows] // views_of_task,
+      plan.indices[rows],
+      there=columns.length > 0,
+    )
 
   def _pad(self, plan: Plan, columns: Columns, rows: slice) -> Padded:
     """Lays a text a row."""
@@ -225,6 +248,12 @@ def open_loader(
     task: [Records(spec) for spec in make_specs(config, task, tokenizer)]
     for task in config.rates
   }
+  teacher = None
+  if config.teacher is not None:
+    with_task = {task: views[0] for task, views in records.items()}
+    teacher = Teacher(
+      pathlib.Path(config.teacher), with_task, negatives=config.hard_negatives
+    )
   return Loader(
     config,
     records,
@@ -232,6 +261,7 @@ def open_loader(
     seed=seed,
     shards=shards,
     rows_at_once=rows_at_once,
+    teacher=teacher,
   )
 
 

@@ -1,5 +1,6 @@
 """What a run trains on, for people to read; no TensorFlow."""
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -19,7 +20,7 @@ def list_tasks(config: DataConfig) -> str:
   Raises:
     FileNotFoundError: if a cache has not been made (`gemb cache`).
   """
-  loader = open_loader(config, seed=0)
+  loader = _open(config, seed=0)
   head = ['task', 'rate', 'task string', 'examples', 'dropped', 'tokens']
   head += ['a query', 'a positive', 'hard negatives an example']
   lines = [head, ['---', '---:', '---', *['---:'] * (len(head) - 3)]]
@@ -62,13 +63,19 @@ def show_task(
       f'The mixture {config.name!r} has no task {task!r}, only '
       f'{", ".join(config.rates)}; name one of them, or another --gin_file.'
     )
-  loader = open_loader(config, seed=seed, rows_at_once=rows_at_once)
+  loader = _open(config, seed=seed, rows_at_once=rows_at_once)
   plan, rows = _first_batch(loader, config, task)
   lines = [*_counts(loader.records[task][0]), '', _batch_line(loader, plan)]
   records = loader.examples(plan.step)
   for row in rows[:examples]:
     lines += ['', *_example(loader, plan, int(row), records[row])]
   return '\n'.join(lines)
+
+
+def _open(config: DataConfig, *, seed: int, rows_at_once: int = 1) -> Loader:
+  # A teacher's vectors are not for reading, and may be made yet.
+  config = dataclasses.replace(config, teacher=None)
+  return open_loader(config, seed=seed, rows_at_once=rows_at_once)
 
 
 def _first_batch(

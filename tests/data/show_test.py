@@ -32,6 +32,12 @@ def test_the_tasks_of_a_run_are_listed_with_what_their_caches_hold(data):
   assert float(cells['a query']) > 4
 
 
+def test_a_run_is_shown_before_its_teacher_is_there(data):
+  taught = dataclasses.replace(data, teacher='nowhere')
+  assert show.list_tasks(taught) == show.list_tasks(data)
+  assert show_pairs(taught) == show_pairs(data)
+
+
 def test_a_padded_example_is_shown_with_its_prompt_tokens_and_padding(data):
   text = show_pairs(data)
   assert text.startswith('golden_pairs: 298 examples, ')

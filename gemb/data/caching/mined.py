@@ -6,6 +6,7 @@ ids (24 bytes a line), and lines are then read where they lie.
 """
 
 import array
+import dataclasses
 import json
 import pathlib
 from collections.abc import Sequence
@@ -65,6 +66,13 @@ class MinedNegatives:
       return None
     line = self._content[int(starts[place]) : int(stops[place])]
     return _parse(line.tobytes())[1]
+
+  def add_to(self, example: Example) -> Example:
+    """Returns an example with its mined negatives; itself if it has none."""
+    found = self.find(example.id)
+    if found is None:
+      return example
+    return dataclasses.replace(example, negatives=join(example, found))
 
 
 def join(example: Example, mined: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,6 @@ neither TensorFlow nor JAX.
 """
 
 import collections
-import dataclasses
 import functools
 import hashlib
 import itertools
@@ -97,11 +96,9 @@ class Maker:
   def _with_mined(self, example: Example) -> Example:
     if self._negatives is None:
       return example
-    found = self._negatives.find(example.id)
-    if found is None:
-      return example
-    self.counts['mined'] += 1
-    return dataclasses.replace(example, negatives=mined.join(example, found))
+    joined = self._negatives.add_to(example)
+    self.counts['mined'] += joined is not example
+    return joined
 
   def _kept(self, chunk: list[Example]) -> list[Example]:
     sides = [text for e in chunk for text in (e.query, e.positive)]

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 
@@ -33,6 +34,17 @@ def test_negatives_are_found_by_id(write):
   assert found.find('a/1') == ['x', 'y']
   assert found.find('b/2') == []
   assert found.find('c/3') is None
+
+
+def test_an_example_gets_its_negatives_before_its_own(write):
+  path = write(line('a', 'x', 'own'))
+  negatives = mined.MinedNegatives(path, mined.index_lines(path))
+  example = Example(
+    id='a', language='en', query='q', positive='p', negatives=('own', 'more')
+  )
+  assert negatives.add_to(example).negatives == ('x', 'own', 'more')
+  other = dataclasses.replace(example, id='b')
+  assert negatives.add_to(other) is other
 
 
 def test_an_empty_file_has_none(write):
