@@ -6,8 +6,8 @@ from typing import Literal
 from gemb.axes import AxisRules, MeshConfig
 from gemb.data.config import DataConfig
 from gemb.evals.suite import EvalConfig
-from gemb.losses.matryoshka import LossConfig, check_prefixes
-from gemb.model.config import EmbedderConfig
+from gemb.losses.config import LossConfig, check_prefixes
+from gemb.model.config import ComputeConfig, EmbedderConfig
 from gemb.model.from_decoder import PretrainedConfig
 from gemb.train.checkpoints import CheckpointConfig
 from gemb.train.optimizer import OptimizerConfig, check_warmup
@@ -27,6 +27,8 @@ class Run:
       texts; activations take memory for so many.
     log_every_steps: between two lines of metrics.
     model: the embedder.
+    compute: by which kernel attention is computed, and what is kept for the
+      backward pass.
     pretrained: the decoder that it starts from; None: random parameters.
     data: tasks, prompts, tokenizer and batches.
     loss: temperature and MRL prefixes.
@@ -43,6 +45,7 @@ class Run:
   microbatch: int
   log_every_steps: int = 10
   model: EmbedderConfig
+  compute: ComputeConfig = ComputeConfig()
   pretrained: PretrainedConfig | None = None
   data: DataConfig
   loss: LossConfig
@@ -72,7 +75,17 @@ class Run:
         f'Run.microbatch={self.microbatch} must divide '
         f'DataConfig.batch_size={B}.'
       )
+    packing = self.data.packing
+    self.compute.check_lengths(
+      (packing.row_length,) if packing else self.data.lengths
+    )
     check_prefixes(self.loss.prefixes, self.model.embedding_width)
+    if bool(self.loss.distillation) != (self.data.teacher is not None):
+      raise ValueError(
+        f'LossConfig.distillation is {self.loss.distillation} and '
+        f'DataConfig.teacher is {self.data.teacher!r}; give the weight and the '
+        'folder of vectors, or neither.'
+      )
     held_out = set(self.evaluation.bitext + self.evaluation.retrieval)
     if missing := sorted(held_out - set(self.data.held_out)):
       raise ValueError(

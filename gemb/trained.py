@@ -15,7 +15,11 @@ from gemb.workdir import Workdir
 
 
 def load_encoder(
-  run: Run, workdir: Workdir, *, step: int | None = None
+  run: Run,
+  workdir: Workdir,
+  *,
+  step: int | None = None,
+  rows: int | None = None,
 ) -> tuple[Encoder, int]:
   """Restores the parameters of a checkpoint onto all devices.
 
@@ -23,6 +27,7 @@ def load_encoder(
     run: as `workdir.config` describes it.
     workdir: of a run that has begun.
     step: of the checkpoint; 0: the model as it begins; None: the last.
+    rows: texts of the longest length in a call; None: `run.microbatch`.
 
   Returns:
     The encoder, and its checkpoint's step.
@@ -32,7 +37,7 @@ def load_encoder(
       or tokenizer.
   """
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
-  embedder = make_embedder(run.model)
+  embedder = make_embedder(run.model, run.compute.for_any_length())
   with Checkpoints(workdir.checkpoints, run.checkpoints) as checkpoints:
     steps = checkpoints.steps()
     if step is None and not steps:
@@ -62,6 +67,6 @@ def load_encoder(
     tokenizer,
     layout,
     lengths=encode.lengths_to(run.data.lengths[-1]),
-    rows=run.microbatch,
+    rows=rows or run.microbatch,
   )
   return encoder, step

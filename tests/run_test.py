@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from gemb import config
+from gemb.data.config import PackingConfig
 
 
 @pytest.fixture(scope='module')
@@ -41,9 +42,23 @@ def change(run, **parts):
     ),
     ({'loss': {'prefixes': (8, 32)}}, '32'),
     (
+      {'loss': {'distillation': 0.5}},
+      r'LossConfig\.distillation is 0\.5 and DataConfig\.teacher is None; give '
+      'the weight and the folder',
+    ),
+    (
+      {'data': {'teacher': 'vectors'}},
+      r"distillation is 0\.0 and DataConfig\.teacher is 'vectors'",
+    ),
+    (
       {'evaluation': {'bitext': ('golden_pairs', 'golden_held_out')}},
       r"EvalConfig names \['golden_pairs'\], which DataConfig\.held_out does "
       'not',
+    ),
+    (
+      {'compute': {'attention': 'pallas'}},
+      r"attention='pallas' needs rows of a multiple of 128 tokens, but "
+      r'DataConfig has rows of \[32\]',
     ),
     (
       {'data': {'held_out': ()}},
@@ -61,8 +76,13 @@ def test_what_does_not_fit_together_is_refused(run, parts, message):
   [
     {'stage': 'prefinetune', 'data': {'hard_negatives': 0}},
     {'steps': 3},
+    {
+      'compute': {'attention': 'pallas'},
+      'data': {'packing': PackingConfig(row_length=128)},
+    },
     {'microbatch': 64},  # the whole batch at once
     {'loss': {'prefixes': (16,)}},
+    {'loss': {'distillation': 0.5}, 'data': {'teacher': 'vectors'}},
     {'evaluation': {'bitext': (), 'retrieval': ()}},
   ],
 )

@@ -270,7 +270,7 @@ class Training:
     batches = [loader.batch(step) for step in range(steps)]
     self._batches = [batch for _, batch in batches]
     self._examples = sum(len(plan.indices) for plan, _ in batches)
-    embedder = make_embedder(run.model)
+    embedder = make_embedder(run.model, run.compute)
     schedule = optimizer.make_schedule(run.optimizer, run.steps)
     updates = optimizer.make_optimizer(run.optimizer, schedule)
     params = init_params(embedder, layout, run.seed)

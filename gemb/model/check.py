@@ -16,7 +16,8 @@ from jaxtyping import Array, Bool, Float, Int, Int32
 
 from gemb import axes
 from gemb.axes import Layout
-from gemb.model.config import EmbedderConfig, EncoderConfig
+from gemb.model.attention import comparison
+from gemb.model.config import ComputeConfig, EmbedderConfig, EncoderConfig
 from gemb.model.embedder import Embedder, Params, make_embedder
 from gemb.model.encoder import Block, kinds
 from gemb.types import PAD
@@ -26,6 +27,7 @@ from gemb.types import PAD
 # model with a small branch_gain may change them little.
 _SAME = 1e-4
 _OTHER = 1e-5
+_KERNEL = 0.03  # rounding makes 0.004 in bfloat16; a window off by one, 0.08
 _TOKENS = 8  # of a text, and at either end of a window
 _FIRST_ID = 4  # those below are padding, ends and the unknown
 _FAR = 4096  # positions; the angles of float32 are too coarse beyond
@@ -39,25 +41,30 @@ class Finding:
     what: changes with what, or differs from what.
     change: length of the difference, relative to the vector's own.
     wanted: whether there should be one.
+    limit: of a change that should not be.
   """
 
   what: str
   change: float
   wanted: bool
+  limit: float = _SAME
 
   @property
   def holds(self) -> bool:
     """Whether the model has the property; never if `change` is no number."""
-    return self.change >= _OTHER if self.wanted else self.change <= _SAME
+    return self.change >= _OTHER if self.wanted else self.change <= self.limit
 
   def __str__(self) -> str:
     """Returns the property with the number found and the one allowed."""
-    limit = f'at least {_OTHER:g}' if self.wanted else f'at most {_SAME:g}'
+    limit = f'at least {_OTHER:g}' if self.wanted else f'at most {self.limit:g}'
     return f'{self.what} by {self.change:.2g} ({limit})'
 
 
 def check_embedder(
-  config: EmbedderConfig, params: Params, layout: Layout
+  config: EmbedderConfig,
+  params: Params,
+  layout: Layout,
+  compute: ComputeConfig = ComputeConfig(),
 ) -> list[Finding]:
   """Measures what every embedder must have, whatever it has learnt.
 
@@ -66,6 +73,8 @@ def check_embedder(
     params: its parameters. They stay on their shards, but for the attention
       of two layers, which every host gathers.
     layout: of the mesh that they are on.
+    compute: whose kernel of attention is held to XLA's, by which all else is
+      computed here.
 
   Returns:
     All findings; all hold.
@@ -74,11 +83,14 @@ def check_embedder(
     ValueError: if one does not.
   """
   encoder = dataclasses.replace(config.encoder, dtype='float32')
-  embedder = make_embedder(dataclasses.replace(config, encoder=encoder))
+  embedder = make_embedder(
+    dataclasses.replace(config, encoder=encoder), ComputeConfig(attention='xla')
+  )
   with axes.use(layout), jax.default_matmul_precision('highest'):
     findings = [
       *_text_findings(embedder, params, layout),
       *_attention_findings(encoder, params, layout),
+      *_kernel_findings(config.encoder, compute, layout),
     ]
   if failed := [str(finding) for finding in findings if not finding.holds]:
     raise ValueError(
@@ -186,9 +198,9 @@ def _attention_findings(
     return jnp.broadcast_to(x, (layout.shards('batch'), *x.shape))
 
   def attend(params: Params, layer: Array) -> Any:
-    stacked = params['encoder']['blocks'], kinds(c, c.local_radius + length)
+    stacked = params['encoder']['blocks'], kinds(c)
     block, kind = jax.tree.map(lambda leaf: leaf[layer], stacked)
-    _, seen = Block(c).apply(
+    _, seen = Block(c, ComputeConfig(attention='xla')).apply(
       {'params': block},
       *(spread(x_LD), kind, spread(positions_L), spread(segments_L)),
       capture_intermediates=True,
@@ -257,6 +269,20 @@ def _attention(
   share_NLS /= share_NLS.sum(axis=-1, keepdims=True)
   out_LNH = np.einsum('NLS,SNH->LNH', share_NLS, project('v'))
   return np.einsum('LNH,NHD->LD', out_LNH, weights['out']['kernel'])
+
+
+def _kernel_findings(
+  c: EncoderConfig, compute: ComputeConfig, layout: Layout
+) -> Iterator[Finding]:
+  """Yields how far the kernel in use and its gradients are from XLA's."""
+  kernel, distances = comparison.compare(c, compute.attention, layout)
+  for scope, distance in distances.items():
+    yield Finding(
+      what=f'{scope} attention by {kernel} differs from that by XLA',
+      change=distance,
+      wanted=False,
+      limit=_KERNEL,
+    )
 
 
 def _differ(what: str, x: np.ndarray, y: np.ndarray) -> Finding:

@@ -1,7 +1,14 @@
-"""What one embedding model is: every number that its parameters depend on."""
+"""What an embedding model is, and, apart from that, how it is computed."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Literal
+
+# Tokens: the Pallas kernel takes rows of a multiple of them, a TPU's lanes.
+PALLAS_BLOCK = 128
+
+AttentionBackend = Literal['auto', 'xla', 'pallas', 'cudnn']
+Remat = Literal['none', 'layers', 'dots']
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -112,4 +119,46 @@ class EmbedderConfig:
       raise ValueError(
         f'EmbedderConfig.embedding_width is {self.embedding_width}; it must '
         'be at least 1.'
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ComputeConfig:
+  """How the model is computed, which neither parameters nor results depend on.
+
+  Attributes:
+    attention: by XLA everywhere; by the Pallas kernel that JAX ships for TPUs
+      (rows of a multiple of 128 tokens); or by cuDNN's on NVIDIA GPUs
+      (bfloat16, no softcap). 'auto' takes the platform's kernel where it can
+      serve, but on a TPU only for rows of 1,024 tokens or more: what XLA keeps
+      for the logits is an eighth of the activations at 512 tokens (Gemma 3
+      270M, by the compiler's account), and grows with the square of the
+      length. Which is faster was not measured.
+    remat: what the backward pass computes anew instead of keeping it. 'none':
+      nothing. 'dots': all but the products of activations with weights, so
+      what is elementwise, and XLA's attention; a sixth of the memory for 3%
+      more FLOPs (Gemma 3 270M, rows of 256 tokens). 'layers': all but each
+      layer's input, for a forward pass more. Where a batch has several
+      microbatches (`Run.microbatch`), each is computed anew as a whole already,
+      so that a step costs 4/3 of the model's FLOPs: with 'layers' it would cost
+      5/3, so that is for a batch which is encoded at once.
+  """
+
+  attention: AttentionBackend = 'auto'
+  remat: Remat = 'none'
+
+  def for_any_length(self) -> 'ComputeConfig':
+    """Returns the same with XLA where a kernel cannot serve: for encoding."""
+    if self.attention == 'xla':
+      return self
+    return dataclasses.replace(self, attention='auto')
+
+  def check_lengths(self, lengths: Iterable[int]) -> None:
+    """Raises ValueError if the backend cannot serve rows of some length."""
+    wrong = sorted({length for length in lengths if length % PALLAS_BLOCK})
+    if self.attention == 'pallas' and wrong:
+      raise ValueError(
+        f"ComputeConfig.attention='pallas' needs rows of a multiple of "
+        f'{PALLAS_BLOCK} tokens, but DataConfig has rows of {wrong}; change '
+        "DataConfig.shapes or PackingConfig.row_length, or set it to 'auto'."
       )

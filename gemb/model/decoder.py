@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int32
 
 from gemb import axes
 from gemb.model import layers
-from gemb.model.config import EncoderConfig
+from gemb.model.config import ComputeConfig, EncoderConfig
 from gemb.model.embedder import Params
 from gemb.model.encoder import Encoder
 from gemb.types import PAD
@@ -39,9 +39,11 @@ class Decoder:
   log_probabilities: Callable[[Params, Array], Array]
 
 
-def make_decoder(config: EncoderConfig) -> Decoder:
+def make_decoder(
+  config: EncoderConfig, compute: ComputeConfig = ComputeConfig()
+) -> Decoder:
   """Builds the functions of causal mode; computes nothing."""
-  module = Encoder(config, causal=True)
+  module = Encoder(config, compute, causal=True)
 
   def token_vectors(params: Params, tokens_TL: Array) -> Array:
     variables = {'params': params['encoder']}

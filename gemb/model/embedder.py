@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, Int32
 
 from gemb import axes
 from gemb.model import layers
-from gemb.model.config import EmbedderConfig
+from gemb.model.config import ComputeConfig, EmbedderConfig
 from gemb.model.encoder import Encoder
 from gemb.types import PAD
 
@@ -27,10 +27,11 @@ class EmbedderModule(nn.Module):
   """Texts to embeddings, not yet normalised: prefixes are, by their users."""
 
   config: EmbedderConfig
+  compute: ComputeConfig = ComputeConfig()
 
   def setup(self):
     """Declares M and f; P, the mean, has no parameters."""
-    self.encoder = Encoder(self.config.encoder)
+    self.encoder = Encoder(self.config.encoder, self.compute)
     self.projection = layers.Einsum(
       'TD,DE->TE',
       (self.config.encoder.width, self.config.embedding_width),
@@ -105,12 +106,21 @@ class Embedder:
   logical_axes: Any
 
 
-def make_embedder(config: EmbedderConfig) -> Embedder:
-  """Builds the model's functions; computes nothing."""
-  module = EmbedderModule(config)
+def make_embedder(
+  config: EmbedderConfig, compute: ComputeConfig = ComputeConfig()
+) -> Embedder:
+  """Builds the model's functions; computes nothing.
+
+  Args:
+    config: what the parameters depend on.
+    compute: how to compute; for training and encoding, that of `Run.compute`.
+  """
+  module = EmbedderModule(config, compute)
 
   def boxed(key: jax.Array):
-    return module.init(key, jnp.ones((1, 1), jnp.int32))['params']
+    # A text of one token, which some kernels could not serve.
+    plain = EmbedderModule(config, ComputeConfig(attention='xla'))
+    return plain.init(key, jnp.ones((1, 1), jnp.int32))['params']
 
   def init(key: jax.Array) -> Params:
     return nn.unbox(boxed(key))

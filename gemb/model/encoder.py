@@ -5,23 +5,26 @@ from typing import NamedTuple
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int32
+from jaxtyping import Array, Bool, Float, Int32
 
 from gemb import axes
-from gemb.model import attention, layers
-from gemb.model.config import EncoderConfig
+from gemb.model import layers
+from gemb.model.attention import pallas
+from gemb.model.attention.layer import Attention
+from gemb.model.attention.sight import Sight
+from gemb.model.config import ComputeConfig, EncoderConfig, Remat
 
 
 class Kind(NamedTuple):
   """What local and global layers differ in; stacked over layers, to be scanned.
 
   Attributes:
-    radius: of attention.
+    is_global: whether it sees the whole text.
     theta: base of the rotary embedding.
     scale: that its positions are divided by.
   """
 
-  radius: Int32[Array, '*layers']
+  is_global: Bool[Array, '*layers']
   theta: Float[Array, '*layers']
   scale: Float[Array, '*layers']
 
@@ -30,6 +33,7 @@ class Block(nn.Module):
   """Attention and feed-forward, normalised before and (Gemma 2, 3) after."""
 
   config: EncoderConfig
+  compute: ComputeConfig = ComputeConfig()
   causal: bool = False
 
   @nn.compact
@@ -49,15 +53,15 @@ class Block(nn.Module):
     def join(name: str, y_BLD: Array) -> Array:
       return norm(name, y_BLD, c.branch_gain) if c.post_norms else y_BLD
 
-    visible_BLL = attention.visible(
-      positions_BL, segments_BL, kind.radius, causal=self.causal
+    sight = Sight(
+      segments=segments_BL,
+      positions=positions_BL,
+      is_global=kind.is_global,
+      local_radius=c.local_radius,
+      causal=self.causal,
     )
-    y_BLD = attention.Attention(c, name='attention')(
-      norm('pre_attention', x_BLD),
-      positions_BL,
-      visible_BLL,
-      kind.theta,
-      kind.scale,
+    y_BLD = Attention(c, self.compute, name='attention')(
+      norm('pre_attention', x_BLD), sight, kind.theta, kind.scale
     )
     x_BLD += join('post_attention', y_BLD)
     y_BLD = layers.GatedMLP(c.mlp_width, name='mlp')(norm('pre_mlp', x_BLD))
@@ -70,11 +74,13 @@ class Encoder(nn.Module):
 
   Attributes:
     config: of the transformer.
+    compute: how attention is computed, and what is kept for the backward pass.
     causal: whether a token sees only itself and those before it, as in the
       decoder that the parameters may come from.
   """
 
   config: EncoderConfig
+  compute: ComputeConfig = ComputeConfig()
   causal: bool = False
 
   @nn.compact
@@ -103,20 +109,37 @@ class Encoder(nn.Module):
     # its weights.
     x_BLD *= jnp.sqrt(jnp.float32(c.width)).astype(c.dtype)
     x_BLD = axes.constrain(x_BLD, 'batch', 'length', 'act_embed')
-    L = tokens_BL.shape[1]
     positions_BL = positions_in_segments(segments_BL)
     # One traced block for all layers: compile time does not grow with depth.
     # Local and global layers differ in a few scanned numbers only.
     blocks = nn.scan(
-      Block,
+      _recomputed(Block, self.compute.remat),
       variable_axes={'params': 0},
       split_rngs={'params': True},
       in_axes=(0, nn.broadcast, nn.broadcast),
       length=c.layers,
       metadata_params={nn.PARTITION_NAME: 'layers'},
-    )(c, self.causal, name='blocks')
-    x_BLD, _ = blocks(x_BLD, kinds(c, L), positions_BL, segments_BL)
+    )(c, self.compute, self.causal, name='blocks')
+    x_BLD, _ = blocks(x_BLD, kinds(c), positions_BL, segments_BL)
     return layers.RMSNorm(c.norm_epsilon, name='final_norm')(x_BLD)
+
+
+def _recomputed(block: type[nn.Module], remat: Remat) -> type[nn.Module]:
+  """Returns the block whose backward pass keeps what `remat` says."""
+  if remat == 'none':
+    return block
+  policies = jax.checkpoint_policies
+  keep = {
+    'layers': policies.nothing_saveable,
+    # Products with weights have no batch axes; those of attention have.
+    'dots': policies.save_from_both_policies(
+      policies.dots_with_no_batch_dims_saveable,
+      policies.save_only_these_names(pallas.KEPT),
+    ),
+  }
+  # Within a scan nothing can be merged with the first computation: no need to
+  # prevent it, which would cost fusions.
+  return nn.remat(block, policy=keep[remat], prevent_cse=False)
 
 
 def positions_in_segments(
@@ -134,14 +157,13 @@ def positions_in_segments(
   return index_1L - jax.lax.cummax(start_BL, axis=1)
 
 
-def kinds(c: EncoderConfig, length: int) -> Kind:
-  """Returns each layer's kind, for positions below `length`."""
+def kinds(c: EncoderConfig) -> Kind:
+  """Returns each layer's kind."""
   is_global = [c.is_global(i) for i in range(c.layers)]
-  radius = [length if g else c.local_radius for g in is_global]
   theta = [c.global_rope_theta if g else c.local_rope_theta for g in is_global]
   scale = [c.global_rope_scale if g else 1.0 for g in is_global]
   return Kind(
-    jnp.array(radius, jnp.int32),
+    jnp.array(is_global),
     jnp.array(theta, jnp.float32),
     jnp.array(scale, jnp.float32),
   )

@@ -5,7 +5,7 @@ import re
 import jax.numpy as jnp
 import pytest
 
-from gemb.model import attention, check, embedder, encoder, layers
+from gemb.model import check, embedder, encoder, layers
 from gemb.model.config import EmbedderConfig, EncoderConfig
 from gemb.model.embedder import make_embedder
 from gemb.train.state import init_params
@@ -112,35 +112,35 @@ def replace(monkeypatch):
 
 
 def test_a_causal_mask_is_found(measure, replace):
-  @replace(attention, 'visible')
-  def _(visible, *arguments, **_):
-    return visible(*arguments, causal=True)
+  @replace(encoder, 'Sight')
+  def _(sight, **fields):
+    return sight(**fields | {'causal': True})
 
   next_token = "a token's vector changes with the next token"
   assert faults(measure) == [next_token, LOCAL, GLOBAL]
 
 
 def test_a_mask_that_hides_earlier_tokens_is_found(measure, replace):
-  @replace(attention, 'visible')
-  def _(visible, positions, *arguments, **_):
-    return visible(-positions, *arguments, causal=True)
+  @replace(encoder, 'Sight')
+  def _(sight, positions, **fields):
+    return sight(positions=-positions, **fields | {'causal': True})
 
   token_before = "a token's vector changes with the token before"
   assert faults(measure) == [token_before, LOCAL, GLOBAL]
 
 
 def test_attention_to_padding_is_found(measure, replace):
-  @replace(attention, 'visible')
-  def _(visible, positions, segments, *arguments, **_):
-    return visible(positions, jnp.maximum(segments, 1), *arguments)
+  @replace(encoder, 'Sight')
+  def _(sight, segments, **fields):
+    return sight(segments=jnp.maximum(segments, 1), **fields)
 
   assert faults(measure) == [PADDING, LOCAL, GLOBAL]
 
 
 def test_attention_to_a_text_of_the_same_row_is_found(measure, replace):
-  @replace(attention, 'visible')
-  def _(visible, positions, segments, *arguments, **_):
-    return visible(positions, jnp.minimum(segments, 1), *arguments)
+  @replace(encoder, 'Sight')
+  def _(sight, segments, **fields):
+    return sight(segments=jnp.minimum(segments, 1), **fields)
 
   assert faults(measure) == SHARED
 
@@ -182,9 +182,9 @@ def test_a_leak_between_texts_is_found(measure, replace, distance):
 
 @pytest.mark.parametrize('change', [-1, 1])
 def test_a_window_off_by_one_is_found(measure, replace, change):
-  @replace(attention, 'visible')
-  def _(visible, positions, segments, radius, **_):
-    return visible(positions, segments, radius + change)
+  @replace(encoder, 'Sight')
+  def _(sight, local_radius, **fields):
+    return sight(local_radius=local_radius + change, **fields)
 
   assert faults(measure) == [LOCAL]
 
@@ -239,6 +239,17 @@ def test_parameters_that_are_no_numbers_are_found(one_device):
   with pytest.raises(ValueError, match='with the other texts by nan') as error:
     check.check_embedder(config, params, one_device)
   assert 'attention' not in str(error.value)
+
+
+def test_a_kernel_that_differs_from_xla_is_found(measure, monkeypatch):
+  distances = {'local': 0.1, 'global': 0.01}
+  monkeypatch.setattr(
+    check.comparison, 'compare', lambda *_: ('pallas', distances)
+  )
+  with pytest.raises(ValueError, match=r'by 0\.1 \(at most 0\.03\)') as error:
+    measure()
+  assert 'local attention by pallas differs from' in str(error.value)
+  assert 'global attention' not in str(error.value)
 
 
 def test_the_error_says_how_much_was_found_and_is_allowed(measure, replace):

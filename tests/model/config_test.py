@@ -1,6 +1,6 @@
 import pytest
 
-from gemb.model.config import EmbedderConfig, EncoderConfig
+from gemb.model.config import ComputeConfig, EmbedderConfig, EncoderConfig
 
 SIZES = {
   'vocabulary': 8,
@@ -45,3 +45,21 @@ def test_every_so_manyth_layer_is_global():
 def test_an_embedding_has_a_dimension():
   with pytest.raises(ValueError, match='embedding_width is 0; it must be at'):
     EmbedderConfig(encoder=EncoderConfig(**SIZES), embedding_width=0)
+
+
+def test_rows_that_the_pallas_kernel_cannot_serve_are_refused():
+  ComputeConfig(attention='pallas').check_lengths([128, 384])
+  ComputeConfig().check_lengths([16])
+  with pytest.raises(ValueError, match=r'DataConfig has rows of \[16, 100\]'):
+    ComputeConfig(attention='pallas').check_lengths([100, 16, 128])
+
+
+@pytest.mark.parametrize(
+  ('attention', 'at_any_length'),
+  [('auto', 'auto'), ('xla', 'xla'), ('pallas', 'auto'), ('cudnn', 'auto')],
+)
+def test_texts_of_any_length_leave_a_kernel_the_choice(
+  attention, at_any_length
+):
+  compute = ComputeConfig(attention=attention, remat='dots').for_any_length()
+  assert compute == ComputeConfig(attention=at_any_length, remat='dots')

@@ -2,8 +2,9 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from gemb.model.config import EncoderConfig
+from gemb.model.config import ComputeConfig, EncoderConfig
 from gemb.model.encoder import Encoder
 
 TINY = {
@@ -68,3 +69,51 @@ def test_layers_are_stacked_and_start_different():
   kernel = nn.unbox(gate)
   assert kernel.shape == (3, 8, 8)
   assert not np.allclose(kernel[0], kernel[1])
+
+
+@pytest.fixture(scope='module')
+def steps():
+  """Returns the compiled gradient of six layers for each kind of remat."""
+  config = EncoderConfig(**TINY, layers=6)
+  tokens = jax.random.randint(jax.random.key(1), (4, 32), 1, 16)
+  one = jnp.ones(tokens.shape, jnp.int32)
+  params = nn.unbox(Encoder(config).init(jax.random.key(0), tokens, one))
+
+  def compile_step(remat):
+    encoder = Encoder(config, ComputeConfig(remat=remat))
+    shapes = jax.eval_shape(encoder.init, jax.random.key(0), tokens, one)
+    same = jax.tree.structure(nn.unbox(shapes))
+    assert same == jax.tree.structure(params)
+
+    def loss(params):
+      return jnp.mean(encoder.apply(params, tokens, one) ** 3)
+
+    return jax.jit(jax.value_and_grad(loss)).lower(params).compile()
+
+  remats = ('none', 'dots', 'layers')
+  return params, {remat: compile_step(remat) for remat in remats}
+
+
+def test_what_is_computed_anew_is_the_same(steps):
+  params, compiled = steps
+  wanted = compiled['none'](params)
+  for remat in ('dots', 'layers'):
+    jax.tree.map(
+      lambda x, y: np.testing.assert_allclose(x, y, atol=1e-5),
+      compiled[remat](params),
+      wanted,
+    )
+
+
+def test_what_is_computed_anew_takes_no_memory(steps):
+  none, dots, layers = (
+    step.memory_analysis().temp_size_in_bytes for step in steps[1].values()
+  )
+  assert 1.5 * layers < dots < none / 3
+
+
+def test_what_is_computed_anew_costs_a_forward_pass_at_most(steps):
+  none, dots, layers = (
+    step.cost_analysis()['flops'] for step in steps[1].values()
+  )
+  assert none < dots < layers < 1.4 * none

@@ -2,6 +2,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from gemb.model import layers
 
@@ -58,6 +59,28 @@ def test_a_linear_map_computes_in_its_inputs_type():
   x = jnp.ones((1, 1, 2), jnp.bfloat16)
   y, _ = module.init_with_output(jax.random.key(0), x)
   assert y.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+  'formula', ['BLD,DNH->BLNH', 'BLNH,NHD->BLD', 'BLD,DF->BLF', 'TD,DE->TE']
+)
+def test_a_linear_maps_gradients_are_those_of_the_einsum(formula):
+  sizes = dict(B=2, L=3, D=4, N=2, H=5, F=6, T=3, E=7)
+  x, kernel, weight = (
+    normal(i, [sizes[axis] for axis in axes])
+    for i, axes in enumerate(formula.replace('->', ',').split(','))
+  )
+
+  def gradients(map_):
+    def loss(x, kernel):
+      return jnp.sum(weight * jnp.sin(map_(formula, x, kernel)))
+
+    return jax.grad(loss, argnums=(0, 1))(x, kernel)
+
+  for got, wanted in zip(
+    gradients(layers.contract), gradients(jnp.einsum), strict=True
+  ):
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-6)
 
 
 def test_rotation_turns_halves_by_the_position():

@@ -1,0 +1,1 @@
+"""Grouped-query attention: one definition, and three ways to compute it."""
