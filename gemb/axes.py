@@ -5,15 +5,24 @@ which devices hold it. An unknown name raises here: Flax would silently
 replicate the array instead.
 """
 
+import collections
 import contextlib
 import contextvars
 import dataclasses
 import difflib
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.experimental import mesh_utils
+from jax.sharding import (
+  AbstractMesh,
+  AxisType,
+  Mesh,
+  NamedSharding,
+  PartitionSpec,
+)
 
 MeshAxes = str | tuple[str, ...] | None
 
@@ -27,7 +36,8 @@ class MeshConfig:
   """Devices along each mesh axis; -1, at most once, takes all that are left.
 
   Attributes:
-    data: replicas of the model, each with its share of the batch.
+    data: replicas of the model, each with its share of the batch; over several
+      slices of TPUs, a multiple of their number.
     fsdp: shards of parameters and optimizer state; also shares the batch.
     tensor: shards of heads, feed-forward width and vocabulary.
   """
@@ -61,7 +71,7 @@ class AxisRules:
   head_dim: MeshAxes = None
   mlp: MeshAxes = 'tensor'
   layers: MeshAxes = None
-  embedding: MeshAxes = None
+  embedding: MeshAxes = 'tensor'
 
   batch: MeshAxes = ('data', 'fsdp')
   length: MeshAxes = None
@@ -69,7 +79,7 @@ class AxisRules:
   act_heads: MeshAxes = 'tensor'
   act_mlp: MeshAxes = 'tensor'
   act_embedding: MeshAxes = None
-  passages: MeshAxes = None
+  pairs: MeshAxes = ('data', 'fsdp', 'tensor')
 
   def spec(self, *names: str | None) -> PartitionSpec:
     """Returns the partition of an array whose axes are called `names`.
@@ -104,37 +114,91 @@ def make_mesh(
 ) -> Mesh:
   """Arranges the devices (all by default) as data x fsdp x tensor.
 
+  Where they are several slices of TPUs, `data` crosses from one to the next,
+  and it alone.
+
   Raises:
-    ValueError: if the number of devices does not fit the configured axes.
+    ValueError: if the number of devices does not fit the configured axes, or
+      another axis than `data` would cross slices.
   """
   devices = jax.devices() if devices is None else devices
+  sizes = mesh_sizes(config, len(devices))
+  slices = _slices(devices)
+  shape = tuple(sizes.values())
+  # An axis of the chips' torus may have to serve two of the mesh.
+  split: Any = {'allow_split_physical_axes': True}
+  if len(slices) == 1:
+    grid = mesh_utils.create_device_mesh(shape, devices, **split)
+  else:
+    _check_slices(sizes, slices)
+    within = (shape[0] // len(slices), *shape[1:])
+    across = (len(slices), 1, 1)
+    grid = mesh_utils.create_hybrid_device_mesh(
+      within, across, devices, **split
+    )
+  # Auto: under Explicit axes constraints on activations become assertions.
+  return Mesh(grid, tuple(sizes), axis_types=(AxisType.Auto,) * len(sizes))
+
+
+def mesh_sizes(config: MeshConfig, devices: int) -> dict[str, int]:
+  """Returns the devices along each axis, of so many in all.
+
+  Raises:
+    ValueError: if their number does not fit the configured axes.
+  """
   sizes = {'data': config.data, 'fsdp': config.fsdp, 'tensor': config.tensor}
   fixed = math.prod(size for size in sizes.values() if size != -1)
   free = [name for name, size in sizes.items() if size == -1]
-  if len(devices) % fixed or (not free and fixed != len(devices)):
-    product = ' x '.join(f'{name}={size}' for name, size in sizes.items())
+  if devices % fixed or (not free and fixed != devices):
     wanted = f'a multiple of {fixed}' if free else fixed
     raise ValueError(
-      f'Mesh {product} needs {wanted} devices; found {len(devices)}. Change '
+      f'Mesh {_product(sizes)} needs {wanted} devices; found {devices}. Change '
       'MeshConfig, or set one axis to -1.'
     )
-  if free:
-    sizes[free[0]] = len(devices) // fixed
-  # Auto: under Explicit axes, make_mesh's default, constraints on activations
-  # become assertions that raise.
-  return jax.make_mesh(
-    tuple(sizes.values()),
-    tuple(sizes),
-    axis_types=(AxisType.Auto,) * len(sizes),
-    devices=devices,
+  return sizes | dict.fromkeys(free, devices // fixed)
+
+
+def _slices(devices: Sequence[jax.Device]) -> dict[int, int]:
+  """Returns how many devices each slice has; one slice where there are none.
+
+  A slice is what TPUs' own links connect; from one to the next there is the
+  network of the data centre, far slower. GPUs number their machines so, but
+  between these fsdp is usual.
+  """
+  return collections.Counter(
+    getattr(device, 'slice_index', 0) if device.platform == 'tpu' else 0
+    for device in devices
   )
+
+
+def _check_slices(sizes: dict[str, int], slices: dict[int, int]) -> None:
+  if len(set(slices.values())) > 1:
+    raise ValueError(
+      f'The slices have {sorted(slices.values())} devices; choose slices of '
+      'the same size.'
+    )
+  if sizes['data'] % len(slices):
+    raise ValueError(
+      f'Mesh {_product(sizes)} on {len(slices)} slices of '
+      f'{max(slices.values())} devices: fsdp or tensor would cross from slice '
+      'to slice, over a slow network. Set MeshConfig.data to a multiple of '
+      f'{len(slices)}.'
+    )
+
+
+def _product(sizes: dict[str, int]) -> str:
+  return ' x '.join(f'{name}={size}' for name, size in sizes.items())
 
 
 @dataclasses.dataclass(frozen=True)
 class Layout:
-  """A mesh together with the rules that lay arrays out on it."""
+  """A mesh together with the rules that lay arrays out on it.
 
-  mesh: Mesh
+  The mesh may be abstract, of devices that are not there: then nothing can be
+  computed on it, but where arrays would lie is known.
+  """
+
+  mesh: Mesh | AbstractMesh
   rules: AxisRules
 
   def sharding(self, *names: str | None) -> NamedSharding:
@@ -170,10 +234,28 @@ def use(layout: Layout) -> Iterator[Layout]:
   """Makes `layout` the one that `constrain` refers to while tracing."""
   token = _LAYOUT.set(layout)
   try:
-    with jax.set_mesh(layout.mesh):
+    mesh: Any = layout.mesh  # no abstract one: something will be computed
+    with jax.set_mesh(mesh):
       yield layout
   finally:
     _LAYOUT.reset(token)
+
+
+def layout_in_use() -> Layout | None:
+  """Returns the layout of the innermost `use`; None outside."""
+  return _LAYOUT.get()
+
+
+def platform() -> str:
+  """Returns what the code that is traced will run on: 'cpu', 'gpu' or 'tpu'.
+
+  That of the layout's devices, which may be another than this machine's: for
+  TPUs a step is compiled ahead of time on a CPU.
+  """
+  layout = layout_in_use()
+  if layout is None:
+    return jax.default_backend()
+  return layout.mesh.devices.flat[0].platform
 
 
 def constrain(x: jax.Array, *names: str | None) -> jax.Array:

@@ -3,22 +3,26 @@
 import contextlib
 import dataclasses
 import functools
+import hashlib
 import json
 import math
 import pathlib
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 
-from gemb import axes, encode, files, provenance
+from gemb import axes, distributed, encode, files, provenance
 from gemb.axes import Layout
 from gemb.data.loader import Loader, open_loader, prefetch
 from gemb.data.planning import Plan
+from gemb.data.tokenizer import Tokenizer
 from gemb.evals import suite
+from gemb.evals.suite import EvalTask
 from gemb.initial import check_pretrained, initial_params
 from gemb.model.check import check_embedder
 from gemb.model.embedder import make_embedder
@@ -34,6 +38,9 @@ from gemb.workdir import Workdir
 def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   """Trains from the last checkpoint in the work folder, or from the start.
 
+  Where there are several processes (`gemb.distributed`), all call it; the first
+  alone writes, but for the checkpoints, which they write together.
+
   Args:
     run: what to train.
     workdir: where everything is written.
@@ -41,19 +48,26 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
 
   Raises:
     ValueError: if something does not fit: mesh and batch, checkpoint and
-      model, cache and tokenizer.
+      model, cache and tokenizer, one process and the others.
+    RuntimeError: if another process has raised something.
     FloatingPointError: if loss or gradient is no longer finite; the last good
       checkpoint stays.
   """
   # What can be wrong is found before anything is written or computed.
+  distributed.check_same('configuration', config_text)
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   _check_sizes(run, layout)
-  check_pretrained(run)
+  with distributed.together():
+    check_pretrained(run)
   loader = _open_loader(run, layout, config_text)
   tokenizer = loader.tokenizer
-  eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
+  with distributed.together():
+    if loader.teacher:
+      loader.teacher.check_prefixes(run.loss.prefixes)
+    eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
+  distributed.check_same('data', _data_text(loader, eval_tasks))
 
-  embedder = make_embedder(run.model)
+  embedder = make_embedder(run.model, run.compute)
   encode.check_vocabulary(embedder, tokenizer)
   schedule = optimizer.make_schedule(run.optimizer, run.steps)
   updates = optimizer.make_optimizer(run.optimizer, schedule)
@@ -71,6 +85,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     ) as checkpoints,
   ):
     done = max(checkpoints.steps(), default=0)
+    distributed.check_same('last checkpoint', f'step {done}')
     if done:
       was = checkpoints.about(done)
       check_same(was['model'], about['model'], 'architecture (Run.model)')
@@ -83,14 +98,13 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     else:
       params = initial_params(run, embedder, layout)
       state = init_state(embedder, updates, layout, params)
-    check_embedder(run.model, state.params, layout)
-    workdir.write_tokenizer(tokenizer)
-    workdir.write_run(config_text, made_by)
+    check_embedder(run.model, state.params, layout, run.compute)
+    _begin(workdir, tokenizer, config_text, made_by)
     train_step = make_train_step(
       make_loss(embedder, run.loss, run.microbatch), updates, schedule
     )
     encoder = encode.make_encoder(
-      embedder,
+      make_embedder(run.model, run.compute.for_any_length()),
       state.params,
       tokenizer,
       layout,
@@ -102,7 +116,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
       return _place(loader, step, run.data.batch_size, layout)
 
     with (
-      metrics.MetricWriter(workdir.root, start=done, steps=run.steps) as writer,
+      metrics.open_writer(workdir.root, start=done, steps=run.steps) as writer,
       contextlib.closing(prefetch(make_batch, done, run.steps)) as batches,
     ):
       if done:
@@ -166,11 +180,20 @@ def _open_loader(run: Run, layout: Layout, config_text: str) -> Loader:
     shards=shards,
     rows_at_once=run.microbatch // shards,
   )
-  try:
-    return open_it()
-  except FileNotFoundError:
-    print('Some data is not there yet; `gemb cache` makes it now.', flush=True)
-  # A process of its own: TensorFlow never enters the trainer's.
+  loader = None
+  with distributed.together():
+    if distributed.is_first():
+      try:
+        loader = open_it()
+      except FileNotFoundError:
+        _make_data(config_text)
+  with distributed.together():
+    return loader or open_it()
+
+
+def _make_data(config_text: str) -> None:
+  """Runs `gemb cache` as a process: TensorFlow never enters the trainer's."""
+  print('Some data is not there yet; `gemb cache` makes it now.', flush=True)
   with tempfile.TemporaryDirectory() as folder:
     file = pathlib.Path(folder) / 'config.gin'
     file.write_text(config_text, encoding='utf-8')
@@ -181,34 +204,77 @@ def _open_loader(run: Run, layout: Layout, config_text: str) -> Loader:
       'The data could not be made, for the reason that `gemb cache` gives '
       'above.'
     )
-  return open_it()
+
+
+def _data_text(loader: Loader, eval_tasks: Sequence[EvalTask]) -> str:
+  """Returns what all batches and evaluations depend on, to be compared."""
+  digest = hashlib.sha256()
+  for task in eval_tasks:
+    for found in task.sets.values():
+      for text in (*found.dressed_queries, *found.dressed_passages):
+        digest.update(text.encode() + b'\0')
+  content = loader.identity() | {'held_out': digest.hexdigest()}
+  return json.dumps(content, indent=0)
+
+
+def _begin(
+  workdir: Workdir,
+  tokenizer: Tokenizer,
+  config_text: str,
+  made_by: dict[str, Any],
+) -> None:
+  """Writes down what the run is; all processes must see it."""
+  with distributed.together():
+    if distributed.is_first():
+      workdir.write_tokenizer(tokenizer)
+      workdir.write_run(config_text, made_by)
+  with distributed.together():
+    workdir.check_begun(config_text)
 
 
 def _place(
   loader: Loader, step: int, batch_size: int, layout: Layout
 ) -> tuple[Plan, Batch]:
-  """Reads this host's rows of a batch, and puts them on its devices."""
+  """Reads this process's rows of a batch, and puts them on its devices."""
   sharding = layout.sharding('batch')
-  shards = sharding.addressable_devices_indices_map((batch_size,)).values()
-  ranges = [index[0].indices(batch_size) for index in shards if index]
-  first = min(start for start, _, _ in ranges)
-  last = max(stop for _, stop, _ in ranges)
-  plan, local = loader.batch(step, slice(first, last))
+  runs = _runs(sharding, batch_size)
+  read = [loader.batch(step, slice(*run)) for run in runs]
 
-  def spread(x: np.ndarray) -> jax.Array:
+  def spread(*parts: np.ndarray) -> jax.Array:
     # Rows of packed texts are more or fewer than examples, split alike.
-    total = batch_size * len(x) // (last - first)
-    before = total * first // batch_size
+    first, last = runs[0]
+    total = batch_size * len(parts[0]) // (last - first)
 
     def shard(index: tuple[slice, ...] | None) -> np.ndarray:
-      rows = index[0] if index else slice(None)
-      start, stop, _ = rows.indices(total)
-      return x[start - before : stop - before]
+      start, stop, _ = (index[0] if index else slice(None)).indices(total)
+      for (first, _), part in zip(runs, parts, strict=True):
+        before = total * first // batch_size
+        if before <= start < before + len(part):
+          return part[start - before : stop - before]
+      raise IndexError(f'Rows {start} to {stop} are not of this process.')
 
-    shape = (total, *x.shape[1:])
+    shape = (total, *parts[0].shape[1:])
     return jax.make_array_from_callback(shape, sharding, shard)
 
-  return plan, jax.tree.map(spread, local)
+  return read[0][0], jax.tree.map(spread, *(batch for _, batch in read))
+
+
+def _runs(sharding: jax.sharding.Sharding, rows: int) -> list[tuple[int, int]]:
+  """Returns first and last of each run of rows on this process's devices.
+
+  The devices of a TPU's host are neighbours in the torus, which need not be
+  neighbours in the mesh.
+  """
+  shards = sharding.addressable_devices_indices_map((rows,)).values()
+  ranges = {
+    (index[0] if index else slice(None)).indices(rows)[:2] for index in shards
+  }
+  runs = []
+  for first, last in sorted(ranges):
+    if runs and runs[-1][1] == first:
+      first, _ = runs.pop()
+    runs.append((first, last))
+  return runs
 
 
 def _check_finite(
@@ -219,12 +285,13 @@ def _check_finite(
   if math.isfinite(numbers['loss']) and math.isfinite(numbers['gradient_norm']):
     return numbers
   names = [record.name for record in loader.examples(plan.step)]
-  finite = np.isfinite(values['example_loss'])
+  finite = np.isfinite(distributed.whole(values['example_loss']))
   bad = [name for name, ok in zip(names, finite, strict=True) if not ok]
   bad = bad or names  # only the gradient is not finite: any may be the cause
   path = workdir.root / f'not_finite_{plan.step + 1}.json'
   content = {'step': plan.step + 1, 'task': plan.task, 'examples': bad}
-  files.write_file(path, json.dumps(content, indent=2, ensure_ascii=False))
+  if distributed.is_first():
+    files.write_file(path, json.dumps(content, indent=2, ensure_ascii=False))
   raise FloatingPointError(
     f'Step {plan.step + 1}: loss is {numbers["loss"]}, gradient norm '
     f'{numbers["gradient_norm"]}, on {len(bad)} examples of {plan.task!r}: '

@@ -63,6 +63,18 @@ class Workdir:
     files.write_file(self.config, config_text)
     files.write_file(self.about, json.dumps(about, indent=2) + '\n')
 
+  def check_begun(self, config_text: str) -> None:
+    """Raises OSError if this is not the folder where the run was begun.
+
+    So it is in a process whose machine has another folder of the same name.
+    """
+    seen = self.config.is_file() and self.config.read_text(encoding='utf-8')
+    if seen != config_text:
+      raise OSError(
+        f'{self.root} is not the folder that process 0 writes to; give all '
+        'processes the same --workdir, on a file system that they share.'
+      )
+
   def write_tokenizer(self, tokenizer: Tokenizer) -> None:
     """Keeps the tokenizer with the model.
 

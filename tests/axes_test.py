@@ -1,3 +1,5 @@
+from unittest import mock
+
 import jax
 import jax.numpy as jnp
 import pytest
@@ -105,6 +107,68 @@ def test_a_mesh_larger_than_the_machine_is_refused():
     axes.make_mesh(axes.MeshConfig(data=16))
 
 
+def slices(*sizes, platform='tpu', kind='TPU v5 lite'):
+  """Chips of slices of these sizes, of which each is a row; in no order."""
+  chips = [
+    mock.Mock(
+      spec=jax.Device,
+      id=10 * index + x,
+      process_index=index,
+      slice_index=index,
+      platform=platform,
+      device_kind=kind,
+      coords=(x, 0, 0),
+      core_on_chip=0,
+    )
+    for index, size in enumerate(sizes)
+    for x in range(size)
+  ]
+  return sorted(chips, key=lambda chip: (chip.coords, -chip.slice_index))
+
+
+@pytest.mark.parametrize(
+  ('config', 'shape'),
+  [
+    ({}, (8, 1, 1)),
+    ({'data': 2, 'fsdp': -1}, (2, 4, 1)),
+    ({'data': 2, 'fsdp': 2, 'tensor': 2}, (2, 2, 2)),
+    ({'tensor': 2}, (4, 1, 2)),
+  ],
+)
+def test_data_alone_crosses_slices(config, shape):
+  mesh = axes.make_mesh(axes.MeshConfig(**config), slices(4, 4))
+  assert mesh.devices.shape == shape
+  first, second = mesh.devices.reshape(2, -1)
+  assert {chip.slice_index for chip in first} == {0}
+  assert {chip.slice_index for chip in second} == {1}
+  assert len({chip.id for chip in (*first, *second)}) == 8
+
+
+@pytest.mark.parametrize(
+  'config', [{'data': 1, 'fsdp': -1}, {'data': 3, 'tensor': -1}]
+)
+def test_a_mesh_whose_other_axes_would_cross_slices_is_refused(config):
+  with pytest.raises(
+    ValueError,
+    match=r'on 2 slices of 6 devices: fsdp or tensor would cross .* Set '
+    r'MeshConfig\.data to a multiple of 2\.',
+  ):
+    axes.make_mesh(axes.MeshConfig(**config), slices(6, 6))
+
+
+def test_slices_of_different_sizes_are_refused():
+  with pytest.raises(ValueError, match=r'slices have \[2, 4\] devices; choose'):
+    axes.make_mesh(axes.MeshConfig(), slices(4, 2))
+
+
+def test_fsdp_may_span_machines_of_gpus():
+  gpus = slices(2, 2, platform='gpu', kind='NVIDIA H100')
+  mesh = axes.make_mesh(axes.MeshConfig(data=1, fsdp=-1), gpus)
+  assert mesh.devices.shape == (1, 4, 1)
+  machines = [gpu.process_index for gpu in mesh.devices.flat]
+  assert machines == [0, 0, 1, 1]
+
+
 def test_constrain_returns_its_argument_outside_use():
   x = jnp.zeros((2, 3))
   assert axes.constrain(x, 'batch', 'act_embed') is x
@@ -134,6 +198,17 @@ def test_use_ends_when_its_block_raises(layout):
   with pytest.raises(KeyError), axes.use(layout):
     raise KeyError
   assert axes.constrain(x, 'batch') is x
+
+
+def test_the_platform_is_that_of_the_layout_in_use(layout, monkeypatch):
+  with axes.use(layout):
+    assert axes.platform() == 'cpu'
+  elsewhere = mock.Mock()
+  elsewhere.mesh.devices.flat = [mock.Mock(platform='tpu')]
+  monkeypatch.setattr(axes, 'layout_in_use', lambda: elsewhere)
+  assert axes.platform() == 'tpu'
+  monkeypatch.setattr(axes, 'layout_in_use', lambda: None)
+  assert axes.platform() == 'cpu'
 
 
 def test_a_layout_counts_the_parts_of_an_axis(layout):

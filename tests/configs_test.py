@@ -36,12 +36,14 @@ GEMMA_PARAMETERS = {
 }
 # Included by no run; resolves in place of another fragment of its folder.
 MIXTURES = ('task_diverse', 'language_diverse', 'code')
+SHARDINGS = ('tensor', 'fsdp_tensor', 'multislice')
 INSTEAD_OF = {
   **{
     f'model/{gemma}.gin': 'model/gemma3_270m.gin'
     for gemma in GEMMA_PARAMETERS.keys() - {'gemma3_270m'}
   },
   **{f'mixture/{name}.gin': 'mixture/finetune.gin' for name in MIXTURES},
+  **{f'sharding/{name}.gin': 'sharding/data.gin' for name in SHARDINGS},
 }
 
 

@@ -1,16 +1,19 @@
 """Whole runs of ten steps on the golden pairs, through the command line."""
 
+import dataclasses
 import json
 import math
 import re
 import shutil
 import signal
+from unittest import mock
 
 import jax
 import numpy as np
 import pytest
 
-from gemb import config, loop, main, trained
+from gemb import axes, config, loop, main, trained
+from gemb.data.config import PackingConfig
 from gemb.train import step as step_lib
 from gemb.train.checkpoints import Checkpoints
 from gemb.train.metrics import read_metrics
@@ -285,6 +288,41 @@ def test_the_trainer_imports_neither_tensorflow_nor_seqio(one_device):
 def loader(tiny_run, tiny_gin):
   run, _ = config.load([tiny_gin])
   return loop.open_loader(run.data, seed=run.seed)
+
+
+@pytest.mark.parametrize(
+  ('mine', 'runs'),
+  [
+    ([0, 1, 2, 3], [(0, 16)]),
+    ([4, 6, 5, 7], [(16, 32)]),
+    ([0, 1, 6, 5], [(0, 8), (20, 28)]),
+    ([2], [(8, 12)]),
+  ],
+)
+def test_a_process_reads_the_rows_of_its_devices_alone(mine, runs):
+  sharding = mock.Mock(spec=jax.sharding.Sharding)
+  sharding.addressable_devices_indices_map.return_value = {
+    device: (slice(4 * device, 4 * device + 4),) for device in mine
+  }
+  assert loop._runs(sharding, 32) == runs
+  sharding.addressable_devices_indices_map.assert_called_with((32,))
+
+
+@pytest.mark.parametrize('packing', [None, PackingConfig(row_length=64)])
+def test_rows_that_are_read_apart_make_the_same_batch(
+  packing, tiny_run, tiny_gin, monkeypatch
+):
+  data = dataclasses.replace(config.load([tiny_gin])[0].data, packing=packing)
+  loader = loop.open_loader(data, seed=0, shards=8)
+  where = axes.Layout(axes.make_mesh(axes.MeshConfig()), axes.AxisRules())
+  plan, batch = loop._place(loader, 3, 32, where)
+  apart = [(0, 8), (8, 12), (12, 32)]
+  monkeypatch.setattr(loop, '_runs', lambda *_: apart)
+  same_plan, same = loop._place(loader, 3, 32, where)
+  assert plan.task == same_plan.task
+  jax.tree.map(np.testing.assert_array_equal, same, batch)
+  _, read = loader.batch(3)
+  jax.tree.map(np.testing.assert_array_equal, same, read)
 
 
 def test_a_loss_that_is_not_finite_stops_names_and_keeps(

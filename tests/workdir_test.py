@@ -64,6 +64,17 @@ def test_a_run_that_began_is_found(tmp_path):
   assert json.loads(found.about.read_text()) == {'commit': 'abc'}
 
 
+def test_a_folder_that_another_machine_has_not_written_is_told(tmp_path):
+  made = workdir.make_workdir(tmp_path)
+  for seen in (None, 'Run.steps = 2\n'):
+    if seen:
+      made.config.write_text(seen)
+    with pytest.raises(OSError, match='is not the folder that process 0 writ'):
+      made.check_begun('Run.steps = 1\n')
+  made.write_run('Run.steps = 1\n', {})
+  made.check_begun('Run.steps = 1\n')
+
+
 def test_the_tokenizer_is_kept(tmp_path, tokenizer):
   made = workdir.make_workdir(tmp_path)
   made.write_tokenizer(tokenizer)

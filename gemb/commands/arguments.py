@@ -61,6 +61,48 @@ def add_step(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def add_processes(parser: argparse.ArgumentParser) -> None:
+  """Adds the flags of one of several processes, for `meet`."""
+  group = parser.add_argument_group(
+    'several processes',
+    'On TPU VMs, and under SLURM and Open MPI, they find each other. Elsewhere '
+    'start the same command on every machine, with the first three. All share '
+    'the work folder and the data folder. Other commands run in one process.',
+  )
+  group.add_argument(
+    '--coordinator', metavar='HOST:PORT', help='where process 0 listens'
+  )
+  group.add_argument('--processes', type=positive, help='how many there are')
+  group.add_argument('--process', type=int, help='which one this is, from 0')
+  group.add_argument(
+    '--start_timeout',
+    type=positive,
+    default=300,
+    metavar='SECONDS',
+    help='in which all must have come (300)',
+  )
+  group.add_argument(
+    '--heartbeat_timeout',
+    type=positive,
+    default=60,
+    metavar='SECONDS',
+    help='of silence, after which a process is taken for dead (60)',
+  )
+
+
+def meet(options: argparse.Namespace) -> None:
+  """Meets the other processes, if there are any."""
+  from gemb import distributed
+
+  distributed.start(
+    options.coordinator,
+    options.processes,
+    options.process,
+    start_timeout=options.start_timeout,
+    heartbeat_timeout=options.heartbeat_timeout,
+  )
+
+
 def positive(text: str) -> int:
   """Returns a number of at least 1; argparse tells of any other."""
   if not text.isdecimal() or int(text) < 1:

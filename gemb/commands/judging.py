@@ -57,7 +57,9 @@ def check(options: argparse.Namespace) -> None:
 
   run, found = find_run(options)
   encoder, step = trained.load_encoder(run, found, step=options.step)
-  findings = check_embedder(run.model, encoder.params, encoder.layout)
+  findings = check_embedder(
+    run.model, encoder.params, encoder.layout, run.compute
+  )
   print('\n'.join(f'  {finding}' for finding in findings))
   print(f'All hold: the model of step {step} is an encoder.')
 

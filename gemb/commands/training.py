@@ -6,14 +6,16 @@ import re
 from gemb.commands.arguments import (
   EXAMPLE,
   add_command,
+  add_processes,
   load_run,
+  meet,
   positive,
 )
 
 
 def add(to) -> None:
   """Adds these commands."""
-  add_command(
+  command = add_command(
     to,
     train,
     'train',
@@ -22,6 +24,7 @@ def add(to) -> None:
     files=True,
     workdir=True,
   )
+  add_processes(command)
   command = add_command(
     to,
     cache,
@@ -74,10 +77,13 @@ def add(to) -> None:
 
 def train(options: argparse.Namespace) -> None:
   """Trains, or goes on."""
-  run, text = load_run(options)
-  from gemb import loop, workdir
+  meet(options)
+  from gemb import distributed, loop, workdir
 
-  loop.train(run, workdir.make_workdir(options.workdir), config_text=text)
+  with distributed.together():
+    run, text = load_run(options)
+    made = workdir.make_workdir(options.workdir)
+  loop.train(run, made, config_text=text)
 
 
 def cache(options: argparse.Namespace) -> None:

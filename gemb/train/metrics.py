@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 import tensorboardX
 import tqdm
 
-from gemb import files
+from gemb import distributed, files
 
 Values = Mapping[str, int | float]
 
@@ -73,6 +73,40 @@ class MetricWriter:
   def say(self, text: str) -> None:
     """Prints a line without breaking the bar."""
     self._bar.write(text)
+
+
+class _SilentWriter(MetricWriter):
+  """Writes nothing: another process does."""
+
+  def __init__(self):
+    """Opens nothing."""
+
+  def __exit__(self, *_) -> None:
+    """Closes nothing."""
+
+  def write(self, step: int, values: Values) -> None:
+    """Drops them."""
+
+  def advance(self, step: int, values: Values | None = None) -> None:
+    """Shows nothing."""
+
+  def say(self, text: str) -> None:
+    """Prints nothing."""
+
+
+def open_writer(
+  folder: str | os.PathLike, *, start: int, steps: int
+) -> MetricWriter:
+  """Returns the writer of a run; of several processes the first one's writes.
+
+  Args:
+    folder: the work folder.
+    start: updates done already.
+    steps: of the whole run.
+  """
+  if not distributed.is_first():
+    return _SilentWriter()
+  return MetricWriter(folder, start=start, steps=steps)
 
 
 class Meter:

@@ -143,6 +143,20 @@ def test_without_a_terminal_a_line_is_printed_each_time(tmp_path, capsys):
   assert capsys.readouterr().out == 'step 2/10: loss 1.235, padding 0.5\n'
 
 
+def test_the_first_process_alone_writes(tmp_path, capsys, monkeypatch):
+  for first in (True, False):
+    folder = tmp_path / str(first)
+    monkeypatch.setattr(
+      metrics.distributed, 'is_first', lambda first=first: first
+    )
+    with metrics.open_writer(folder, start=0, steps=10) as writer:
+      writer.say('On 8 devices.')
+      writer.write(1, {'loss': 1.0})
+      writer.advance(1, {'loss': 1.0})
+    assert folder.is_dir() == first
+    assert bool(capsys.readouterr().out) == first
+
+
 def test_on_a_terminal_the_bar_shows_them(tmp_path, capsys, monkeypatch):
   tqdm = metrics.tqdm.tqdm
   monkeypatch.setattr(
