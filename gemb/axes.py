@@ -11,7 +11,7 @@ import contextvars
 import dataclasses
 import difflib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -227,18 +227,22 @@ class Layout:
 _LAYOUT: contextvars.ContextVar[Layout | None] = contextvars.ContextVar(
   'layout', default=None
 )
+_PLATFORM: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+  'platform', default=None
+)
 
 
 @contextlib.contextmanager
 def use(layout: Layout) -> Iterator[Layout]:
   """Makes `layout` the one that `constrain` refers to while tracing."""
-  token = _LAYOUT.set(layout)
+  mesh: Any = layout.mesh  # no abstract one: something will be computed
+  before = _LAYOUT.set(layout), _PLATFORM.set(mesh.devices.flat[0].platform)
   try:
-    mesh: Any = layout.mesh  # no abstract one: something will be computed
     with jax.set_mesh(mesh):
       yield layout
   finally:
-    _LAYOUT.reset(token)
+    _LAYOUT.reset(before[0])
+    _PLATFORM.reset(before[1])
 
 
 def layout_in_use() -> Layout | None:
@@ -252,10 +256,59 @@ def platform() -> str:
   That of the layout's devices, which may be another than this machine's: for
   TPUs a step is compiled ahead of time on a CPU.
   """
-  layout = layout_in_use()
-  if layout is None:
-    return jax.default_backend()
-  return layout.mesh.devices.flat[0].platform
+  return _PLATFORM.get() or jax.default_backend()
+
+
+def on_each_replica(
+  function: Callable[..., jax.Array], whole: Any, *split: jax.Array
+) -> jax.Array:
+  """Returns function(whole, *split), computed by each replica for itself.
+
+  So the gradient of `whole` is summed over replicas once, in its own dtype.
+  Where the compiler has the choice, it sums wherever a gradient arises: within
+  loops time and again, and in bfloat16.
+
+  Args:
+    function: of arrays whose first axis is of the batch, each row for itself.
+    whole: parameters. What splits them within a replica stays as it is.
+    *split: arrays that `data` splits along their first axis, as the result.
+  """
+  layout = _LAYOUT.get()
+  if layout is None or 'data' not in _split_by(layout, 'batch'):
+    return function(whole, *split)
+  rules = AxisRules(
+    **{
+      field.name: tuple(
+        axis
+        for axis in _as_tuple(getattr(layout.rules, field.name))
+        if axis != 'data'
+      )
+      for field in dataclasses.fields(AxisRules)
+    }
+  )
+
+  def of_replica(*arguments):
+    within = Layout(jax.sharding.get_abstract_mesh(), rules)
+    before = _LAYOUT.set(within)
+    try:
+      return function(*arguments)
+    finally:
+      _LAYOUT.reset(before)
+
+  rows = PartitionSpec('data')
+  return jax.shard_map(
+    of_replica,
+    mesh=layout.mesh,
+    in_specs=(PartitionSpec(), *(rows for _ in split)),
+    out_specs=rows,
+    axis_names={'data'},
+    check_vma=False,
+  )(whole, *split)
+
+
+def _split_by(layout: Layout, name: str) -> list[str]:
+  axes = layout.mesh_axes(name)
+  return [axis for axis in axes if layout.mesh.shape[axis] > 1]
 
 
 def constrain(x: jax.Array, *names: str | None) -> jax.Array:

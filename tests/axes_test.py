@@ -1,7 +1,10 @@
+import contextlib
+import re
 from unittest import mock
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from jax.sharding import NamedSharding, PartitionSpec
 
@@ -203,12 +206,47 @@ def test_use_ends_when_its_block_raises(layout):
 def test_the_platform_is_that_of_the_layout_in_use(layout, monkeypatch):
   with axes.use(layout):
     assert axes.platform() == 'cpu'
-  elsewhere = mock.Mock()
-  elsewhere.mesh.devices.flat = [mock.Mock(platform='tpu')]
-  monkeypatch.setattr(axes, 'layout_in_use', lambda: elsewhere)
-  assert axes.platform() == 'tpu'
-  monkeypatch.setattr(axes, 'layout_in_use', lambda: None)
+  mesh = mock.Mock(spec=jax.sharding.Mesh)
+  mesh.devices = mock.Mock(flat=[mock.Mock(platform='tpu')])
+  elsewhere = axes.Layout(mesh, axes.AxisRules())
+  monkeypatch.setattr(jax, 'set_mesh', lambda mesh: contextlib.nullcontext())
+  with axes.use(elsewhere):
+    assert axes.platform() == 'tpu'
   assert axes.platform() == 'cpu'
+
+
+def summed_gradient(mesh, loops):
+  """Differentiates the sum of (w x)^2; returns that, and the program."""
+
+  def of_rows(w, x):
+    def square(w):
+      return axes.constrain((w[None] * x) ** 2, 'batch', None)
+
+    return jax.lax.map(lambda _: square(w), jnp.arange(loops)).sum(axis=0)
+
+  def loss(w, x):
+    return axes.on_each_replica(of_rows, w, x).sum()
+
+  x = jnp.arange(32, dtype=jnp.float32).reshape(16, 2)
+  with axes.use(axes.Layout(axes.make_mesh(mesh), axes.AxisRules())):
+    compiled = jax.jit(jax.grad(loss)).lower(jnp.ones(2), x).compile()
+    return np.asarray(compiled(jnp.ones(2), x)), compiled.as_text()
+
+
+@pytest.mark.parametrize(
+  'mesh', [axes.MeshConfig(), axes.MeshConfig(data=2, fsdp=2, tensor=2)]
+)
+def test_replicas_compute_what_all_devices_compute_together(mesh):
+  gradient, _ = summed_gradient(mesh, 3)
+  x = np.arange(32).reshape(16, 2)
+  np.testing.assert_allclose(gradient, 3 * 2 * np.square(x).sum(axis=0))
+
+
+def test_gradients_are_summed_over_replicas_once_and_after_loops():
+  _, program = summed_gradient(axes.MeshConfig(), 3)
+  bodies = re.split(r'\n(?=%|ENTRY)', program)
+  (sums,) = [body for body in bodies if ' all-reduce(' in body]
+  assert sums.startswith('ENTRY')
 
 
 def test_a_layout_counts_the_parts_of_an_axis(layout):

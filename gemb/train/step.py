@@ -53,11 +53,14 @@ def encode_in_microbatches(
     x_PXL = x_XL.reshape(-1, parts, L).swapaxes(0, 1)
     return axes.constrain(x_PXL, None, 'batch', 'length')
 
-  encode = jax.checkpoint(lambda part: apply(params, *part))
-  embeddings = jax.lax.map(encode, tuple(map(split, rows))).swapaxes(0, 1)
-  embeddings = embeddings.reshape(X, *embeddings.shape[2:])
-  names = (None,) * (embeddings.ndim - 2)
-  return axes.constrain(embeddings, 'batch', *names, 'act_embedding')
+  def encode(params: Params, *rows: Array) -> Array:
+    of_part = jax.checkpoint(lambda part: apply(params, *part))
+    embeddings = jax.lax.map(of_part, tuple(map(split, rows))).swapaxes(0, 1)
+    embeddings = embeddings.reshape(-1, *embeddings.shape[2:])
+    names = (None,) * (embeddings.ndim - 2)
+    return axes.constrain(embeddings, 'batch', *names, 'act_embedding')
+
+  return axes.on_each_replica(encode, params, *rows)
 
 
 def embed_texts(

@@ -59,6 +59,7 @@ def make_packed(shards):
     for some in (texts[z * size :][:size] for z in range(shards))
   ]
   rows = max(packing.rows for packing in packings)
+  rows += rows % 2  # as the loader does: equal parts of two on each shard
   tokens = np.zeros((shards, rows, 8), np.int32)
   segments = np.zeros_like(tokens)
   place = np.full((shards, size, 3), -1, np.int32)
