@@ -5,11 +5,19 @@ import os
 import sys
 from collections.abc import Sequence
 
-from gemb.commands import data, judging, training, using
+from gemb.commands import (
+  certifying,
+  data,
+  judging,
+  planning,
+  teaching,
+  training,
+  using,
+)
 from gemb.commands.arguments import EXAMPLE
 
 # In the order of `gemb --help`.
-_GROUPS = (training, data, judging, using)
+_GROUPS = (training, data, teaching, certifying, planning, judging, using)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -21,8 +21,17 @@ NO_TEST_OF_THEIR_OWN = {
   'config_values.py': 'a part of config.py, tested with it',
   **{
     f'commands/{name}.py': 'tested through the command line in main_test.py'
-    for name in ('arguments', 'data', 'judging', 'training', 'using')
+    for name in (
+      'arguments',
+      'data',
+      'judging',
+      'teaching',
+      'training',
+      'using',
+    )
   },
+  'commands/certifying.py': 'tested in certify/command_test.py',
+  'commands/planning.py': 'tested in plan/command_test.py',
   'evaluation.py': 'tested through `gemb evaluate` in main_test.py',
   'evals/plot_style.py': 'tested through the plots',
   'data/contamination/settings.py': 'holds numbers alone, measured in '

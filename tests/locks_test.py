@@ -67,7 +67,7 @@ def test_all_that_the_project_needs_is_locked():
   for name, needs in (
     ('run', PROJECT['dependencies'] + EXTRAS['data']),
     ('test', EXTRAS['test'] + EXTRAS['parity'] + EXTRAS['mteb']),
-    ('test', EXTRAS['bench']),
+    ('test', EXTRAS['bench'] + EXTRAS['plan']),
     ('beam', EXTRAS['beam']),
   ):
     for need in map(Requirement, needs):

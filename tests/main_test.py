@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gemb import config, main, prompts, trained
+from gemb.data import examples
 from gemb.data.caching import jobs
 from gemb.evals.retrieval import truncate
 from gemb.workdir import find_workdir
@@ -21,8 +22,11 @@ COMMANDS = (
   'train',
   'cache',
   'decontaminate',
+  'teach',
   'weights',
   'init',
+  'certify',
+  'plan',
   'check',
   'evaluate',
   'encode',
@@ -287,6 +291,63 @@ def test_what_decontaminate_found_is_dropped_by_the_cache(
   assert f'golden_pairs: {left} examples' in capsys.readouterr().out
 
 
+@pytest.fixture
+def teach(tiny_run, tiny_gin, tmp_path):
+  """Runs `gemb teach` on the texts of the tiny run; returns the folder."""
+
+  def run(*options):
+    folder = tmp_path / 'teacher'
+    arguments = [f'--gin_file={tiny_gin}', f'--output={folder}', *options]
+    assert main.main(['teach', *arguments]) == 0
+    return folder
+
+  return run
+
+
+def test_teach_embeds_the_texts_of_a_run(teach, tiny_run, capsys):
+  folder = teach(f'--workdir={tiny_run}', '--dtype=float32')
+  path = folder / 'golden_pairs.npy'
+  assert f'golden_pairs: 298 examples in {path}' in capsys.readouterr().out
+  run, _ = config.load([str(tiny_run / 'config.gin')])
+  encoder, _ = trained.load_encoder(run, find_workdir(tiny_run))
+  (first, *_) = examples.read_texts('golden_pairs')
+  prompt = run.data.prompt('golden_pairs')
+  wanted = truncate(encoder.encode([prompt.dress_query(first.query)]), 16)
+  np.testing.assert_allclose(np.load(path)[0, 0], wanted[0], atol=1e-6)
+  model = json.loads((folder / 'teacher.json').read_text())['model']
+  assert (model['name'], model['step']) == ('run', 10)
+  # Again: it goes on, and nothing is left to do.
+  teach(f'--workdir={tiny_run}', '--dtype=float32')
+  assert f'{path} is there' in capsys.readouterr().out
+
+
+def test_teach_writes_the_texts_for_another_program(teach, capsys):
+  folder = teach('--texts')
+  lines = (folder / 'golden_pairs.jsonl').read_text().splitlines()
+  assert len(lines) == 298
+  assert json.loads(lines[0]).keys() >= {'query', 'positive', 'negatives'}
+
+
+def test_a_run_learns_from_its_teacher(teach, tiny_run, tiny_gin, tmp_path):
+  folder = teach(f'--workdir={tiny_run}')
+  options = [
+    f'--gin_file={tiny_gin}',
+    f'--workdir={tmp_path / "student"}',
+    f"--gin.DataConfig.teacher='{folder}'",
+    '--gin.LossConfig.distillation=100.0',
+    '--gin.Run.seed=1',
+  ]
+  assert main.main(['train', *options]) == 0
+  lines = (tmp_path / 'student' / 'metrics.jsonl').read_text().splitlines()
+  found = [json.loads(line).get('distillation') for line in lines]
+  losses = [value for value in found if value is not None]
+  assert len(losses) == 10 and losses[-1] < 0.8 * losses[0]
+  # The checkpoint goes on with the same vectors only.
+  vectors = np.load(folder / 'golden_pairs.npy')
+  np.save(folder / 'golden_pairs.npy', -vectors)
+  assert main.main(['train', *options, '--gin.Run.steps=12']) == 2
+
+
 # Bad input. Everything below ends in one sentence and spoils nothing.
 
 
@@ -393,6 +454,33 @@ def test_a_run_that_began_as_something_else_is_refused(
   binding, complaint, train_refused, run_folder
 ):
   assert complaint in train_refused(run_folder, binding)
+
+
+def test_a_teacher_is_not_narrower_than_the_prefixes(
+  train_refused, teach, tiny_run, tmp_path
+):
+  folder = teach(f'--workdir={tiny_run}')
+  (tmp_path / 'run').mkdir()
+  vectors = np.load(folder / 'golden_pairs.npy')[..., :8].astype(np.float32)
+  lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+  vectors /= np.where(lengths == 0, 1, lengths)
+  np.save(folder / 'golden_pairs.npy', vectors)
+  error = train_refused(
+    tmp_path / 'run',
+    f"DataConfig.teacher='{folder}'",
+    'LossConfig.distillation=1.0',
+  )
+  assert 'Prefix 16 is wider than the vectors of DataConfig.teacher' in error
+
+
+def test_a_teacher_that_is_not_there_is_refused(train_refused, tmp_path):
+  (tmp_path / 'run').mkdir()
+  error = train_refused(
+    tmp_path / 'run',
+    "DataConfig.teacher='nowhere'",
+    'LossConfig.distillation=1.0',
+  )
+  assert "nowhere holds no teacher's vectors" in error
 
 
 @pytest.fixture

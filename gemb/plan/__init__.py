@@ -1,0 +1,1 @@
+"""What a run needs and costs on a TPU slice, compiled without one."""
