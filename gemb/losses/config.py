@@ -24,7 +24,8 @@ class LossConfig:
       positive, as Qwen3 Embedding (arXiv:2506.05176, equation 1).
     false_negative_margin: a negative whose cosine is above the positive's by
       more than this is taken for a positive, and left out (Qwen3: 0.1); None:
-      none is.
+      none is. The cosine is each term's own, which Qwen3 leaves open where two
+      positives are compared.
     hardness: alpha; a hard negative's term is multiplied by e^(alpha cosine)
       (EmbeddingGemma: 5).
     focal: gamma; a query's loss is multiplied by (1 - p)^gamma, where p is the
@@ -35,7 +36,10 @@ class LossConfig:
       different queries, and between different positives.
     distillation: weight of one minus the cosine to the teacher's embedding
       (`DataConfig.teacher`), for query, positive and each hard negative.
-    dtype: of embeddings in inner products, which are summed in float32.
+    dtype: that embeddings are rounded to for inner products, which are summed
+      in float32. On TPUs float32 is multiplied as bfloat16 too, unless
+      jax_default_matmul_precision says otherwise; bfloat16 takes half the
+      memory and half the way round the ring.
     tile: rows and columns of cosines that exist at once on a device, at most.
     gather_up_to: targets that are gathered on every device, at most; more of
       them travel round a ring of the devices.
