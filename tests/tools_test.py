@@ -38,6 +38,9 @@ case "$*" in
 esac
 """
 
+# What tools/test gives pytest by itself.
+ALL_CORES = '--numprocesses auto --dist loadfile'
+
 
 class Clone:
   """A clone of the tools in a folder with a space, with its own PATH."""
@@ -261,7 +264,7 @@ def test_every_check_runs_and_pytest_has_the_last_word(checked):
     'lint-imports',
     '3',
   ]
-  assert lines[-1] == '3 passed '
+  assert lines[-1] == f'3 passed {ALL_CORES}'
 
 
 def test_a_failed_check_stops_nothing_but_fails_the_whole(checked):
@@ -269,7 +272,7 @@ def test_a_failed_check_stops_nothing_but_fails_the_whole(checked):
   done = checked.run('test')
   assert done.returncode == 1
   assert '== failed before pytest: ruff check; ruff format;' in done.stdout
-  assert done.stdout.splitlines()[-1] == '3 passed '
+  assert done.stdout.splitlines()[-1] == f'3 passed {ALL_CORES}'
 
 
 def test_arguments_go_to_pytest_and_its_status_comes_back(checked):
