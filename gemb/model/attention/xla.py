@@ -28,13 +28,17 @@ def attend(
   """
   B, L, N, H = q_BLNH.shape
   q_BLKGH = q_BLNH.reshape(B, L, k_BLKH.shape[2], -1, H)
-  logits_BKGLL = jnp.einsum(
-    'BLKGH,BSKH->BKGLS', q_BLKGH, k_BLKH, preferred_element_type=jnp.float32
+  # Heads of a group beside each other, as in the queries and the result: with
+  # one key head (MQA) nothing is transposed.
+  logits_BKLGL = jnp.einsum(
+    'BLKGH,BSKH->BKLGS', q_BLKGH, k_BLKH, preferred_element_type=jnp.float32
   )
-  logits_BKGLL = layers.softcap(logits_BKGLL, softcap)
-  # Finite, so that a row without any visible token has no NaN in its gradient.
-  logits_BKGLL = jnp.where(mask_BLL[:, None, None], logits_BKGLL, -1e30)
-  weights_BKGLL = jax.nn.softmax(logits_BKGLL, axis=-1).astype(v_BLKH.dtype)
-  return jnp.einsum('BKGLS,BSKH->BLKGH', weights_BKGLL, v_BLKH).reshape(
+  logits_BKLGL = layers.softcap(logits_BKLGL, softcap)
+  # Finite, so that a row without any visible token has no NaN in its gradient;
+  # and added, so that the backward pass needs no mask.
+  unseen_BLL = jnp.where(mask_BLL, 0.0, -1e30)
+  logits_BKLGL += unseen_BLL[:, None, :, None]
+  weights_BKLGL = jax.nn.softmax(logits_BKLGL, axis=-1).astype(v_BLKH.dtype)
+  return jnp.einsum('BKLGS,BSKH->BLKGH', weights_BKLGL, v_BLKH).reshape(
     B, L, N, H
   )
