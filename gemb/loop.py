@@ -56,7 +56,8 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   # What can be wrong is found before anything is written or computed.
   distributed.check_same('configuration', config_text)
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
-  _check_sizes(run, layout)
+  run.check_layout(layout)
+  _check_best_metric(run)
   with distributed.together():
     check_pretrained(run)
   loader = _open_loader(run, layout, config_text)
@@ -157,10 +158,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
         writer.advance(done)
 
 
-def _check_sizes(run: Run, layout: Layout) -> None:
-  B = run.data.batch_size
-  layout.check_divides('batch', B, 'DataConfig.batch_size')
-  layout.check_divides('batch', run.microbatch, 'Run.microbatch')
+def _check_best_metric(run: Run) -> None:
   known = suite.score_names(run.evaluation, run.loss.prefixes)
   metric = run.checkpoints.best_metric
   if metric and metric not in known:

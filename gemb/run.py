@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Literal
 
-from gemb.axes import AxisRules, MeshConfig
+from gemb.axes import AxisRules, Layout, MeshConfig
 from gemb.data.config import DataConfig
 from gemb.evals.suite import EvalConfig
 from gemb.losses.config import LossConfig, check_prefixes
@@ -92,3 +92,9 @@ class Run:
         f'EvalConfig names {missing}, which DataConfig.held_out does not: '
         'training data would not be cleared of their texts. Add them there.'
       )
+
+  def check_layout(self, layout: Layout) -> None:
+    """Raises ValueError unless the mesh divides batch and microbatch."""
+    for name in ('batch', 'pairs'):
+      layout.check_divides(name, self.data.batch_size, 'DataConfig.batch_size')
+    layout.check_divides('batch', self.microbatch, 'Run.microbatch')

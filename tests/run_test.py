@@ -1,8 +1,9 @@
 import dataclasses
 
 import pytest
+from jax.sharding import AbstractMesh
 
-from gemb import config
+from gemb import axes, config
 from gemb.data.config import PackingConfig
 
 
@@ -93,3 +94,32 @@ def test_what_just_fits_is_accepted(run, parts):
 def test_a_run_cannot_be_changed(run):
   with pytest.raises(dataclasses.FrozenInstanceError):
     run.steps = 3
+
+
+def layout(run, **sizes):
+  """Lays the run out on devices that are not there."""
+  sizes = {'data': 1, 'fsdp': 1, 'tensor': 1} | sizes
+  mesh = AbstractMesh(tuple(sizes.values()), tuple(sizes))
+  return axes.Layout(mesh, run.rules)
+
+
+def test_a_mesh_that_divides_batch_and_microbatch_is_taken(run):
+  run.check_layout(layout(run, data=4, fsdp=2, tensor=4))
+
+
+@pytest.mark.parametrize(
+  ('sizes', 'microbatch', 'message'),
+  [
+    ({'data': 3}, 16, r'DataConfig\.batch_size is 32, which the 3 devices'),
+    (
+      {'data': 8, 'tensor': 8},
+      16,
+      r'DataConfig\.batch_size is 32, which the 64 devices .* AxisRules\.pairs',
+    ),
+    ({'data': 8}, 4, r'Run\.microbatch is 4, which the 8 devices'),
+  ],
+)
+def test_a_mesh_that_does_not_is_refused(run, sizes, microbatch, message):
+  changed = change(run, microbatch=microbatch)
+  with pytest.raises(ValueError, match=message):
+    changed.check_layout(layout(run, **sizes))

@@ -76,9 +76,7 @@ def _misfit(run: Run, mesh: MeshConfig) -> str | None:
   """Returns why the run cannot be laid out so; None if it can."""
   try:
     layout = make_layout(run, mesh)
-    for name in ('batch', 'pairs'):
-      layout.check_divides(name, run.data.batch_size, 'DataConfig.batch_size')
-    layout.check_divides('batch', run.microbatch, 'Run.microbatch')
+    run.check_layout(layout)
     for what, name, size in _parameter_axes(run.model):
       layout.check_divides(name, size, what)
   except ValueError as error:

@@ -41,19 +41,8 @@ class StepProgram:
     Raises:
       ValueError: if mesh, batch and microbatch do not fit each other.
     """
-    return self.check(
-      Layout(axes.make_mesh(self.run.mesh, devices), self.run.rules)
-    )
-
-  def check(self, layout: Layout) -> Layout:
-    """Returns the layout, if batch and microbatch fit it.
-
-    Raises:
-      ValueError: if they do not.
-    """
-    data = self.run.data
-    layout.check_divides('batch', data.batch_size, 'DataConfig.batch_size')
-    layout.check_divides('batch', self.run.microbatch, 'Run.microbatch')
+    layout = Layout(axes.make_mesh(self.run.mesh, devices), self.run.rules)
+    self.run.check_layout(layout)
     return layout
 
   def arguments(self, layout: Layout) -> tuple[TrainState, Batch]:

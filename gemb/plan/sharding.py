@@ -62,7 +62,9 @@ def abstract_layout(program: StepProgram, topology: Topology) -> Layout:
     tuple(sizes),
     axis_types=(AxisType.Auto,) * len(sizes),
   )
-  return program.check(Layout(mesh, program.run.rules))
+  layout = Layout(mesh, program.run.rules)
+  program.run.check_layout(layout)
+  return layout
 
 
 def held_arrays(program: StepProgram, layout: Layout) -> list[Held]:
