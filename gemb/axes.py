@@ -259,6 +259,14 @@ def platform() -> str:
   return _PLATFORM.get() or jax.default_backend()
 
 
+def replicas() -> int:
+  """Returns how many replicas of the model share a batch: along `data`."""
+  layout = _LAYOUT.get()
+  if layout is None or 'data' not in layout.mesh_axes('batch'):
+    return 1
+  return layout.mesh.shape['data']
+
+
 def on_each_replica(
   function: Callable[..., jax.Array], whole: Any, *split: jax.Array
 ) -> jax.Array:
@@ -274,7 +282,7 @@ def on_each_replica(
     *split: arrays that `data` splits along their first axis, as the result.
   """
   layout = _LAYOUT.get()
-  if layout is None or 'data' not in _split_by(layout, 'batch'):
+  if layout is None or replicas() == 1:
     return function(whole, *split)
   rules = AxisRules(
     **{
@@ -304,11 +312,6 @@ def on_each_replica(
     axis_names={'data'},
     check_vma=False,
   )(whole, *split)
-
-
-def _split_by(layout: Layout, name: str) -> list[str]:
-  axes = layout.mesh_axes(name)
-  return [axis for axis in axes if layout.mesh.shape[axis] > 1]
 
 
 def constrain(x: jax.Array, *names: str | None) -> jax.Array:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Int32, UInt32
 
 from gemb import axes
+from gemb.packed import positions_in_segments, take_texts
 from gemb.types import PAD, Packed, Padded
 
 # Two odd numbers for each word of a hash, so that the words are independent.
@@ -49,7 +50,7 @@ def _padded(texts: Padded, a: int, b: int) -> UInt32[Array, 'B I']:
 
 def _packed(texts: Packed, a: int, b: int) -> UInt32[Array, 'B I']:
   """Returns a word of the hash of each text where several share a row."""
-  position_XL = _position_in_text(texts.segments)
+  position_XL = positions_in_segments(texts.segments).astype(jnp.uint32)
   hashes_XL = _token_hashes(texts.tokens, position_XL, a, b)
 
   def sums(segment: Int32[Array, '']) -> UInt32[Array, 'X']:
@@ -57,23 +58,7 @@ def _packed(texts: Packed, a: int, b: int) -> UInt32[Array, 'B I']:
 
   # One slot after another: XLA would keep the masks of all at once.
   sum_SX = jax.lax.map(sums, jnp.arange(1, texts.slots + 1, dtype=jnp.int32))
-  # Each shard takes its own texts out of its own rows.
-  sum_ZT = sum_SX.T.reshape(texts.shards, -1)
-  sum_ZT = axes.constrain(sum_ZT, 'batch', None)
-  place_ZT = jnp.maximum(texts.place, 0).reshape(texts.shards, -1)
-  taken_ZT = jnp.take_along_axis(sum_ZT, place_ZT, axis=1)
-  return jnp.where(texts.place < 0, 0, taken_ZT.reshape(texts.place.shape))
-
-
-def _position_in_text(
-  segments_XL: Int32[Array, 'X L'],
-) -> UInt32[Array, 'X L']:
-  """Returns how many tokens of its text are before each token."""
-  index_XL = jax.lax.broadcasted_iota(jnp.uint32, segments_XL.shape, 1)
-  before_XL = jnp.pad(segments_XL[:, :-1], ((0, 0), (1, 0)))
-  begins_XL = segments_XL != before_XL
-  first_XL = jax.lax.cummax(jnp.where(begins_XL, index_XL, 0), axis=1)
-  return index_XL - first_XL
+  return jnp.where(texts.place < 0, 0, take_texts(sum_SX.T, texts))
 
 
 def _token_hashes(

@@ -13,6 +13,7 @@ from gemb.model.attention import pallas
 from gemb.model.attention.layer import Attention
 from gemb.model.attention.sight import Sight
 from gemb.model.config import ComputeConfig, EncoderConfig, Remat
+from gemb.packed import positions_in_segments
 
 
 class Kind(NamedTuple):
@@ -140,21 +141,6 @@ def _recomputed(block: type[nn.Module], remat: Remat) -> type[nn.Module]:
   # Within a scan nothing can be merged with the first computation: no need to
   # prevent it, which would cost fusions.
   return nn.remat(block, policy=keep[remat], prevent_cse=False)
-
-
-def positions_in_segments(
-  segments_BL: Int32[Array, 'B L'],
-) -> Int32[Array, 'B L']:
-  """Returns 0, 1, 2, ... along each text of a row, and along its padding.
-
-  >>> positions_in_segments(jnp.array([[1, 1, 1, 2, 2, 0]], jnp.int32)).tolist()
-  [[0, 1, 2, 0, 1, 0]]
-  """
-  L = segments_BL.shape[1]
-  index_1L = jnp.arange(L, dtype=jnp.int32)[None]
-  before_BL = jnp.pad(segments_BL[:, :-1], ((0, 0), (1, 0)))
-  start_BL = jnp.where(segments_BL != before_BL, index_1L, 0)
-  return index_1L - jax.lax.cummax(start_BL, axis=1)
 
 
 def kinds(c: EncoderConfig) -> Kind:

@@ -11,6 +11,7 @@ from gemb import axes
 from gemb.losses.config import LossConfig
 from gemb.losses.matryoshka import total_loss
 from gemb.model.embedder import Embedder, Params
+from gemb.packed import take_texts
 from gemb.train.state import TrainState
 from gemb.types import PAD, Batch, Embeddings, Packed, Padded, token_rows
 
@@ -38,14 +39,13 @@ def encode_in_microbatches(
     ValueError: if the rows cannot be encoded in as few equal parts.
   """
   X, L = rows[0].shape
-  parts = -(-X // microbatch)
-  if X % parts:
+  parts, replicas = -(-X // microbatch), axes.replicas()
+  if X % (parts * replicas):
     raise ValueError(
       f'{X} rows make no {parts} equal parts of at most Run.microbatch='
-      f'{microbatch}; choose a microbatch that divides DataConfig.batch_size.'
+      f'{microbatch} on each of {replicas} replicas; choose a microbatch that '
+      'divides DataConfig.batch_size.'
     )
-  if parts == 1:
-    return apply(params, *(axes.constrain(x, 'batch', 'length') for x in rows))
 
   # Microbatch m takes every so-many-th row, not a run of them: neighbours
   # lie on one device, and each microbatch must use all devices.
@@ -54,6 +54,9 @@ def encode_in_microbatches(
     return axes.constrain(x_PXL, None, 'batch', 'length')
 
   def encode(params: Params, *rows: Array) -> Array:
+    if parts == 1:
+      rows = tuple(axes.constrain(x, 'batch', 'length') for x in rows)
+      return apply(params, *rows)
     of_part = jax.checkpoint(lambda part: apply(params, *part))
     embeddings = jax.lax.map(of_part, tuple(map(split, rows))).swapaxes(0, 1)
     embeddings = embeddings.reshape(-1, *embeddings.shape[2:])
@@ -97,18 +100,11 @@ def _embed_packed(
   embeddings_XSE = encode_in_microbatches(
     apply, params, texts.tokens, texts.segments, microbatch=microbatch
   )
-  # Each shard takes its own texts out of its own rows.
-  B, E = len(texts.place), embeddings_XSE.shape[-1]
-  slots_ZXE = embeddings_XSE.reshape(texts.shards, -1, E)
-  slots_ZXE = axes.constrain(slots_ZXE, 'batch', None, 'act_embedding')
-  place_ZT1 = jnp.maximum(texts.place, 0).reshape(texts.shards, -1, 1)
-  taken_ZTE = jnp.take_along_axis(slots_ZXE, place_ZT1, axis=1)
-  taken_BTE = taken_ZTE.reshape(B, -1, E)
-  taken_BTE = axes.constrain(taken_BTE, 'batch', None, 'act_embedding')
+  taken_BIE = take_texts(embeddings_XSE, texts, 'act_embedding')
   return Embeddings(
-    query=taken_BTE[:, 0],
-    positive=taken_BTE[:, 1],
-    negatives=taken_BTE[:, 2:].swapaxes(0, 1),
+    query=taken_BIE[:, 0],
+    positive=taken_BIE[:, 1],
+    negatives=taken_BIE[:, 2:].swapaxes(0, 1),
   )
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gemb.model.attention.sight import Sight
-from gemb.model.encoder import positions_in_segments
+from gemb.packed import positions_in_segments
 
 
 @pytest.fixture(scope='session')
