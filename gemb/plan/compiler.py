@@ -38,6 +38,7 @@ _PACKAGES = ('jax', 'jaxlib', 'libtpu', 'flax', 'optax')
 _SOURCES = (
   'axes.py',
   'types.py',
+  'packed.py',
   'data/packing.py',
   'model',
   'losses',
@@ -113,13 +114,16 @@ def compile_program(
   check_libtpu()
   folder = make_folder(data_dir() / 'plans')
   file = folder / f'{_key(program, topology)}.json'
-  # One compile at a time, in the order in which they were asked for.
-  with locks.hold(folder / '.lock', wait=False) as free:
-    if free:
-      return _compile_once(program, topology, file, say)
-  say('Another `gemb plan` is compiling; waiting for it.')
-  with locks.hold(folder / '.lock'):
-    return _compile_once(program, topology, file, say)
+  if not file.is_file():
+    # One compile at a time, in the order in which they were asked for.
+    with locks.hold(folder / '.lock', wait=False) as free:
+      if free:
+        _compile_into(file, program, topology, say)
+    if not free:
+      say('Another `gemb plan` is compiling; waiting for it.')
+      with locks.hold(folder / '.lock'):
+        _compile_into(file, program, topology, say)
+  return from_json(json.loads(file.read_text(encoding='utf-8')))
 
 
 def check_libtpu() -> None:
@@ -131,15 +135,15 @@ def check_libtpu() -> None:
     )
 
 
-def _compile_once(
-  program: Program, topology: Topology, file: pathlib.Path, say: Say
-) -> Compiled:
+def _compile_into(
+  file: pathlib.Path, program: Program, topology: Topology, say: Say
+) -> None:
+  """Writes the answer, unless the process that was waited for has done so."""
   if file.is_file():
-    return from_json(json.loads(file.read_text(encoding='utf-8')))
+    return
   found = _in_child(program, topology, say)
   content = {'program': program.key(), 'topology': str(topology), **found}
   files.write_file(file, json.dumps(content, indent=1))
-  return from_json(found)
 
 
 def from_json(found: dict[str, Any]) -> Compiled:
