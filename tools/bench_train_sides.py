@@ -139,36 +139,84 @@ def train_theirs(turns: Turns, folder: str, steps: str, cached: str) -> None:
   os.environ |= {'HF_HUB_OFFLINE': '1', 'TOKENIZERS_PARALLELISM': 'false'}
   warnings.simplefilter('ignore')
   import torch
-  import transformers
   from datasets import Dataset
   from sentence_transformers import SentenceTransformer
   from sentence_transformers import SentenceTransformerTrainer as Trainer
-  from sentence_transformers.base.sampler import DefaultBatchSampler
+
+  run, *_ = open_run(pathlib.Path(folder, 'run'))
+  torch.set_num_threads(len(os.sched_getaffinity(0)))
+  model = SentenceTransformer(f'{folder}/export', device='cpu')
+  loss = their_loss(run.loss, model, int(cached))
+  told: list[float] = []
+  loss.register_forward_hook(lambda *call: told.append(float(call[-1])))
+  lines = pathlib.Path(folder, 'batches.jsonl').read_text().splitlines()
+  anchors, positives = zip(*map(json.loads, lines), strict=True)
+  trainer = Trainer(
+    model=model,
+    args=their_arguments(run, folder, int(steps)),
+    train_dataset=Dataset.from_dict({'anchor': anchors, 'positive': positives}),
+    loss=loss,
+    callbacks=[take_turns(turns, told)],
+  )
+  turns.ready()
+  trainer.train()
+
+
+def their_loss(config: Any, model: Any, cached: int) -> Any:
+  """Returns equation 1 over the prefixes, as they have it."""
   from sentence_transformers.sentence_transformer import losses
+
+  scale = 1 / config.temperature
+  if cached:
+    inner = losses.CachedMultipleNegativesRankingLoss(
+      model, scale=scale, mini_batch_size=cached
+    )
+  else:
+    inner = losses.MultipleNegativesRankingLoss(model, scale=scale)
+  return losses.MatryoshkaLoss(
+    model, inner, list(config.prefixes), config.weights
+  )
+
+
+def their_arguments(run: Any, folder: str, steps: int) -> Any:
+  """Returns the run's batches and optimizer, as they have them."""
+  from sentence_transformers.base.sampler import DefaultBatchSampler
   from sentence_transformers.sentence_transformer.training_args import (
     SentenceTransformerTrainingArguments,
   )
   from torch.utils.data import SequentialSampler
 
-  run, *_ = open_run(pathlib.Path(folder, 'run'))
-  torch.set_num_threads(len(os.sched_getaffinity(0)))
-  model = SentenceTransformer(f'{folder}/export', device='cpu')
-  scale = 1 / run.loss.temperature
-  if size := int(cached):
-    inner = losses.CachedMultipleNegativesRankingLoss(
-      model, scale=scale, mini_batch_size=size
-    )
-  else:
-    inner = losses.MultipleNegativesRankingLoss(model, scale=scale)
-  loss = losses.MatryoshkaLoss(
-    model, inner, list(run.loss.prefixes), run.loss.weights
+  def in_order(dataset: Any, **options: Any) -> DefaultBatchSampler:
+    return DefaultBatchSampler(SequentialSampler(dataset), **options)
+
+  return SentenceTransformerTrainingArguments(
+    output_dir=f'{folder}/peer',
+    per_device_train_batch_size=run.data.batch_size,
+    max_steps=steps,
+    batch_sampler=in_order,
+    learning_rate=run.optimizer.learning_rate,
+    lr_scheduler_type='constant_with_warmup',
+    warmup_steps=run.optimizer.warmup_steps,
+    adam_beta1=run.optimizer.b1,
+    adam_beta2=run.optimizer.b2,
+    weight_decay=run.optimizer.weight_decay,
+    max_grad_norm=run.optimizer.clip_norm,
+    save_strategy='no',
+    logging_strategy='no',
+    report_to='none',
+    disable_tqdm=True,
+    use_cpu=True,
   )
-  told: list[float] = []
-  loss.register_forward_hook(lambda *call: told.append(float(call[-1])))
+
+
+def take_turns(turns: Turns, told: list[float]) -> Any:
+  """Returns a callback for which a step lasts until the next one begins.
+
+  Their trainer reads the next batch in between.
+  """
+  import transformers
 
   class TakeTurns(transformers.TrainerCallback):
-    """A step lasts until the next one begins: it reads its batch between."""
-
     def on_step_begin(self, *_, **__):
       if told:
         turns.end(told[-1])
@@ -177,37 +225,7 @@ def train_theirs(turns: Turns, folder: str, steps: str, cached: str) -> None:
     def on_train_end(self, *_, **__):
       turns.end(told[-1])
 
-  def in_order(dataset: Dataset, **options: Any) -> DefaultBatchSampler:
-    return DefaultBatchSampler(SequentialSampler(dataset), **options)
-
-  lines = pathlib.Path(folder, 'batches.jsonl').read_text().splitlines()
-  anchors, positives = zip(*map(json.loads, lines), strict=True)
-  trainer = Trainer(
-    model=model,
-    args=SentenceTransformerTrainingArguments(
-      output_dir=f'{folder}/peer',
-      per_device_train_batch_size=run.data.batch_size,
-      max_steps=int(steps),
-      batch_sampler=in_order,
-      learning_rate=run.optimizer.learning_rate,
-      lr_scheduler_type='constant_with_warmup',
-      warmup_steps=run.optimizer.warmup_steps,
-      adam_beta1=run.optimizer.b1,
-      adam_beta2=run.optimizer.b2,
-      weight_decay=run.optimizer.weight_decay,
-      max_grad_norm=run.optimizer.clip_norm,
-      save_strategy='no',
-      logging_strategy='no',
-      report_to='none',
-      disable_tqdm=True,
-      use_cpu=True,
-    ),
-    train_dataset=Dataset.from_dict({'anchor': anchors, 'positive': positives}),
-    loss=loss,
-    callbacks=[TakeTurns()],
-  )
-  turns.ready()
-  trainer.train()
+  return TakeTurns()
 
 
 if __name__ == '__main__':
