@@ -149,6 +149,37 @@ def golden_case(golden):
 
 
 @pytest.fixture(scope='session')
+def assert_golden(golden, golden_case, differentiate):
+  """Holds a loss and its gradients to sentence-transformers', by name."""
+  three = {'prefixes': (4, 8, 16)}
+  cases = {
+    'pair': (0, {}),
+    'hard_negatives': (2, {}),
+    'symmetric': (0, {'symmetric': True}),
+    'hardness': (2, {'hardness': 5.0}),
+    'matryoshka': (0, three),
+    'weights': (1, three | {'weights': (0.25, 0.5, 1.0)}),
+  }
+
+  def check(loss, name):
+    R, switches = cases[name]
+    # Theirs contrasts with the hard negatives of all queries.
+    usual = {'prefixes': (16,), 'temperature': 1 / 20, 'hard_negatives': 'all'}
+    config = LossConfig(**usual | switches)
+    (value, _), gradient = differentiate(loss, config, *golden_case(R))
+    np.testing.assert_allclose(value, golden[f'{name}/loss'], rtol=1e-5)
+    for side in ('query', 'positive', 'negatives')[: 3 if R else 2]:
+      np.testing.assert_allclose(
+        getattr(gradient, side),
+        golden[f'{name}/grad_{side}'],
+        rtol=1e-4,
+        atol=1e-6,
+      )
+
+  return check
+
+
+@pytest.fixture(scope='session')
 def equation_1():
   """Returns each query's summand at width M, in float64, term after term."""
 
