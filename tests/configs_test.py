@@ -10,14 +10,20 @@ import jax
 import pytest
 
 from gemb import config
+from gemb.curation.config import Curation
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
+from gemb.soup.config import Soup
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs'
-RUNS = sorted((CONFIGS / 'run').glob('*.gin'))
+SOUP = CONFIGS / 'run' / '03_soup.gin'
+RUNS = sorted({*(CONFIGS / 'run').glob('*.gin')} - {SOUP})
+CURATIONS = sorted((CONFIGS / 'curation').glob('*.gin'))
 FRAGMENTS = sorted(
-  path for path in CONFIGS.glob('*/*.gin') if path.parent.name != 'run'
+  path
+  for path in CONFIGS.glob('*/*.gin')
+  if path.parent.name not in ('run', 'curation')
 )
 # Of the released checkpoints: transformer and table, as the hub counts them,
 # without vision towers and the 64 rows that these add to the table.
@@ -65,12 +71,12 @@ def variant(run, fragment, other, folder):
 
 def gemma_run(gemma, folder):
   """Resolves the run of Gemma 3 270M with any Gemma."""
-  run = CONFIGS / 'run' / '01_gemma3_270m.gin'
+  run = CONFIGS / 'run' / '05_gemma3_270m.gin'
   return variant(run, 'model/gemma3_270m.gin', f'model/{gemma}.gin', folder)
 
 
-def test_there_are_runs_and_fragments():
-  assert RUNS and FRAGMENTS
+def test_there_are_runs_curations_and_fragments():
+  assert RUNS and CURATIONS and FRAGMENTS
 
 
 @pytest.mark.parametrize('path', RUNS, ids=name)
@@ -95,8 +101,27 @@ def test_every_fragment_is_part_of_a_run_or_of_a_variant(path, tmp_path):
       assert other != config.load([str(run)])[0]
 
 
+@pytest.mark.parametrize('path', CURATIONS, ids=name)
+def test_every_curation_resolves_and_its_operative_text_to_the_same(
+  path, tmp_path
+):
+  curation, text = config.load([str(path)], root='Curation')
+  assert isinstance(curation, Curation)
+  (tmp_path / 'config.gin').write_text(text)
+  again, _ = config.load([str(tmp_path / 'config.gin')], root='Curation')
+  assert again == curation
+
+
+def test_the_soup_resolves_and_its_operative_text_to_the_same(tmp_path):
+  soup, text = config.load([str(SOUP)], root='Soup')
+  assert isinstance(soup, Soup)
+  (tmp_path / 'config.gin').write_text(text)
+  again, _ = config.load([str(tmp_path / 'config.gin')], root='Soup')
+  assert again == soup
+
+
 def finetune_rates(*mixture):
-  files = [CONFIGS / 'run' / '03_finetune.gin']
+  files = [CONFIGS / 'run' / '02_finetune.gin']
   files += [CONFIGS / 'mixture' / f'{name}.gin' for name in mixture]
   rates = config.load([str(file) for file in files])[0].data.rates
   return {task: rate / sum(rates.values()) for task, rate in rates.items()}

@@ -131,9 +131,9 @@ def loss_row(
 
 
 def step(bindings: dict[str, Any], *models: str) -> StepProgram:
-  """Returns the train step of 01_gemma3_270m with another batch or model."""
+  """Returns the train step of 05_gemma3_270m with another batch or model."""
   run, _ = config.load(
-    ['configs/run/01_gemma3_270m.gin', *models],
+    ['configs/run/05_gemma3_270m.gin', *models],
     [f'{name}={value!r}' for name, value in bindings.items()],
   )
   return StepProgram(run=run)

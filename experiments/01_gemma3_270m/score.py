@@ -22,7 +22,7 @@ TEXTS = (
 def main() -> None:
   """Prints the mean over each text's tokens but the first, <bos>."""
   run, _ = config.load(
-    ['configs/run/01_gemma3_270m.gin'], ["EncoderConfig.dtype='float32'"]
+    ['configs/run/05_gemma3_270m.gin'], ["EncoderConfig.dtype='float32'"]
   )
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   params = initial.initial_params(run, make_embedder(run.model), layout)

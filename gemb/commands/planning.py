@@ -1,6 +1,7 @@
 """gemb plan: what a run needs and costs on a TPU slice that is not there."""
 
 import argparse
+import dataclasses
 import os
 
 from gemb.commands.arguments import add_command, load_run, positive
@@ -14,8 +15,9 @@ def add(to) -> None:
     'plan',
     "Compile a run's train step for a TPU slice, without a TPU: whether it "
     'fits, what takes the memory, how fast it can be at most, and what it '
-    'costs. It takes minutes; answers are kept in plans/ of the data folder.',
-    '--gin_file=configs/run/01_gemma3_270m.gin --topology=v5e:4x4 --price=1.2',
+    'costs. It takes minutes; answers are kept in plans/ of the data folder. '
+    'Where tasks have batch sizes of their own, it is for the largest.',
+    '--gin_file=configs/run/05_gemma3_270m.gin --topology=v5e:4x4 --price=1.2',
     files=True,
   )
   add_option = command.add_argument
@@ -48,7 +50,8 @@ def add(to) -> None:
     '--search',
     choices=('batch', 'speed'),
     help='look for the largest batch, or the fastest setting, over microbatch, '
-    'remat, mesh and tile; compiles ten times or more',
+    'remat, mesh and tile, of one batch size for all tasks; compiles ten times '
+    'or more',
   )
 
 
@@ -62,23 +65,25 @@ def plan(options: argparse.Namespace) -> None:
 
   topology = Topology(name=options.topology, slices=options.slices)
   run, _ = load_run(options)
+  from gemb.data.planning import pairs_until
   from gemb.plan import sharding
   from gemb.plan.programs import StepProgram
 
   program = StepProgram(run=run, tokens=options.tokens)
-  layout = sharding.abstract_layout(program, topology)
+  layout = sharding.abstract_layout(program, topology)  # for every batch size
+  largest = dataclasses.replace(run, data=run.data.of_largest_batch())
+  program = dataclasses.replace(program, run=largest)
   print(report.headline(program, topology))
   if options.show_sharding:
     print(report.sharding_table(sharding.held_arrays(program, layout)))
     return
   if options.search:
     program = _search(program, topology, options.search)
-  _tell(program, topology, options)
+  pairs = options.pairs or pairs_until(run.data, run.steps, seed=run.seed)
+  _tell(program, topology, pairs, options.price)
 
 
 def _search(program, topology, goal: str):
-  import dataclasses
-
   from gemb.plan.compiler import compile_program
   from gemb.plan.search import Search
 
@@ -97,7 +102,7 @@ def _search(program, topology, goal: str):
   return dataclasses.replace(program, run=best.setting.apply(program.run))
 
 
-def _tell(program, topology, options: argparse.Namespace) -> None:
+def _tell(program, topology, pairs: int, price: float | None) -> None:
   """Compiles, and prints all that is found."""
   from gemb.plan import report, sharding
   from gemb.plan.compiler import compile_program
@@ -117,5 +122,4 @@ def _tell(program, topology, options: argparse.Namespace) -> None:
   )
   print(f'\n{report.memory_table(compiled, held)}\n')
   print(report.speed(bounds, own, compiled))
-  pairs = options.pairs or run.steps * run.data.batch_size
-  print(report.cost(bounds, pairs, options.price))
+  print(report.cost(bounds, pairs, price))

@@ -9,7 +9,7 @@ from gemb.types import Packed
 
 @pytest.fixture(scope='module')
 def run(load):
-  return small.shrink(load('03_finetune'))
+  return small.shrink(load('02_finetune'))
 
 
 @pytest.fixture(scope='module')
@@ -80,7 +80,7 @@ def test_a_run_without_packing_has_a_text_a_row(run, examples):
 
 def test_a_teacher_comes_with_distillation(load):
   bindings = 'LossConfig.distillation=1.0', "DataConfig.teacher='folder'"
-  run = small.shrink(load('03_finetune', *bindings))
+  run = small.shrink(load('02_finetune', *bindings))
   assert batches.make_examples(run).teacher.shape == (32, 4, 16)
 
 

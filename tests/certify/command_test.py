@@ -9,7 +9,7 @@ import pytest
 from gemb import config, main
 from gemb.certify import measure, meshes
 
-RUN = '--gin_file=configs/run/03_finetune.gin'
+RUN = '--gin_file=configs/run/02_finetune.gin'
 DEVICES = """
 from gemb.commands import certifying
 certifying._simulate_devices()

@@ -34,4 +34,4 @@ def mesh():
 @pytest.fixture(scope='session')
 def finetuning(load):
   """Packed, with two hard negatives; computed as `gemb certify` does."""
-  return measure.prepare(small.shrink(load('03_finetune')))
+  return measure.prepare(small.shrink(load('02_finetune')))

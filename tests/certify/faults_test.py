@@ -16,7 +16,7 @@ def test_a_fault_is_noticed(fault, finetuning, mesh):
 def test_columns_that_are_detached_in_the_ring_are_noticed(
   load, finetuning, mesh
 ):
-  run = small.shrink(load('03_finetune', 'LossConfig.gather_up_to=8'))
+  run = small.shrink(load('02_finetune', 'LossConfig.gather_up_to=8'))
   comparison = dataclasses.replace(finetuning, run=run)
   with faults.plant('detached_remote'):
     row = comparison.row(mesh(data=8))

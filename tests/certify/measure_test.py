@@ -8,8 +8,12 @@ import pytest
 from gemb.certify import measure, small
 
 CONFIGS = pathlib.Path(__file__).parents[2] / 'configs' / 'run'
-# `finetuning` is the other one.
-RUNS = sorted({path.stem for path in CONFIGS.glob('*.gin')} - {'03_finetune'})
+# `finetuning` is the other one, from which its mixtures differ in data alone.
+RUNS = sorted(
+  path.stem
+  for path in CONFIGS.glob('*.gin')
+  if path.stem[:2] in ('00', '01', '05')
+)
 
 
 @pytest.mark.parametrize('name', RUNS)
@@ -25,7 +29,7 @@ def test_finetuning_is_certified_on_one_device(finetuning, mesh):
 
 def test_all_axes_together_are_certified_with_a_ring_and_more_terms(load, mesh):
   run = load(
-    '03_finetune',
+    '02_finetune',
     'EncoderConfig.heads=4',
     'EncoderConfig.kv_heads=2',
     "DataConfig.teacher='folder'",

@@ -11,7 +11,7 @@ def sizes(run):
 
 def test_the_runs_axes_come_first_and_then_each_alone_and_all(load):
   run = small.shrink(
-    load('01_gemma3_270m', 'EncoderConfig.heads=16', 'EncoderConfig.kv_heads=8')
+    load('05_gemma3_270m', 'EncoderConfig.heads=16', 'EncoderConfig.kv_heads=8')
   )
   assert sizes(run) == (
     [

@@ -6,7 +6,7 @@ from gemb.certify import small
 
 
 def test_what_decides_the_mathematics_stays(load):
-  run = load('01_gemma3_270m', 'LossConfig.gather_up_to=512')
+  run = load('05_gemma3_270m', 'LossConfig.gather_up_to=512')
   here = small.shrink(run)
   c = here.model.encoder
   assert (c.layers, c.heads, c.kv_heads, c.qk_norm) == (2, 4, 1, True)
@@ -21,10 +21,18 @@ def test_what_decides_the_mathematics_stays(load):
 
 
 def test_packing_and_hard_negatives_stay(load):
-  here = small.shrink(load('03_finetune'))
+  here = small.shrink(load('02_finetune'))
   assert here.data.packing.row_length >= here.data.lengths[-1]
   assert here.data.hard_negatives == 2
   assert small.shrink(load('00_quickstart')).data.packing is None
+
+
+def test_of_several_batch_sizes_the_largest_stays(load):
+  sizes = "{'python_docstrings': 2048, 'home_assistant': 64}"
+  run = load('02_finetune', f'DataConfig.batch_sizes={sizes}')
+  kept = small.for_cpus(run).data
+  assert kept.sizes == {'DataConfig.batch_size': 2048}
+  assert small.shrink(run).data.sizes == {'DataConfig.batch_size': 32}
 
 
 @pytest.mark.parametrize(

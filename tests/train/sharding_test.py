@@ -171,7 +171,7 @@ def model(tmp_path_factory):
   folder = tmp_path_factory.mktemp('models')
 
   def make(name):
-    run = '00_quickstart' if name == 'small' else '01_gemma3_270m'
+    run = '00_quickstart' if name == 'small' else '05_gemma3_270m'
     text = (CONFIGS / 'run' / f'{run}.gin').read_text()
     path = folder / f'{name}.gin'
     path.write_text(text.replace('model/gemma3_270m.gin', f'model/{name}.gin'))
