@@ -42,18 +42,35 @@ def embed_text(
   x_LD = weights['table'][tokens_L] * c.width**0.5
   for layer in range(c.layers):
     block = jax.tree.map(lambda leaf, i=layer: leaf[i], weights['blocks'])
-    x_LD = _block(c, block, x_LD, real_L, is_global=c.is_global(layer))
+    sees_LL = _sees(config, real_L, is_global=c.is_global(layer))
+    x_LD = _block(c, block, x_LD, sees_LL, is_global=c.is_global(layer))
   x_LD = _norm(c, weights['final_norm'], x_LD)
-  sum_D = jnp.where(real_L[:, None], x_LD, 0).sum(axis=0)
-  mean_D = sum_D / jnp.maximum(real_L.sum(), 1)
-  return mean_D @ params['projection']['kernel']
+  count = jnp.maximum(real_L.sum(), 1)
+  if config.pooling == 'mean':
+    pooled_D = jnp.where(real_L[:, None], x_LD, 0).sum(axis=0) / count
+  else:
+    pooled_D = x_LD[0 if config.pooling == 'first' else count - 1]
+  return pooled_D @ params['projection']['kernel']
+
+
+def _sees(
+  config: EmbedderConfig, real_L: Bool[Array, 'L'], *, is_global: bool
+) -> Bool[Array, 'L L']:
+  """Returns which tokens (columns) each token sees on a layer."""
+  radius, position_L = config.encoder.local_radius, jnp.arange(len(real_L))
+  offset_LL = position_L[None] - position_L[:, None]
+  if config.causal:
+    near_LL = (offset_LL <= 0) & (is_global | (offset_LL > -2 * radius))
+  else:
+    near_LL = is_global | (jnp.abs(offset_LL) <= radius)
+  return real_L[None] & near_LL
 
 
 def _block(
   c: EncoderConfig,
   weights: Any,
   x_LD: Float[Array, 'L D'],
-  real_L: Bool[Array, 'L'],
+  sees_LL: Bool[Array, 'L L'],
   *,
   is_global: bool,
 ) -> Float[Array, 'L D']:
@@ -64,7 +81,7 @@ def _block(
     c,
     weights['attention'],
     norm('pre_attention', x_LD),
-    real_L,
+    sees_LL,
     is_global=is_global,
   )
   x_LD = x_LD + norm('post_attention', y_LD)
@@ -80,7 +97,7 @@ def _attention(
   c: EncoderConfig,
   weights: Any,
   x_LD: Float[Array, 'L D'],
-  real_L: Bool[Array, 'L'],
+  sees_LL: Bool[Array, 'L L'],
   *,
   is_global: bool,
 ) -> Float[Array, 'L D']:
@@ -111,9 +128,7 @@ def _attention(
   if c.attention_softcap:
     cap = c.attention_softcap
     logits_NLL = cap * jnp.tanh(logits_NLL / cap)
-  distance_LL = jnp.abs(position_L[:, None] - position_L[None])
-  seen_LL = real_L[None] & (is_global | (distance_LL <= c.local_radius))
-  logits_NLL = jnp.where(seen_LL[None], logits_NLL, -1e30)
+  logits_NLL = jnp.where(sees_LL[None], logits_NLL, -1e30)
   mixed_LNH = jnp.einsum('NLS,SNH->LNH', jax.nn.softmax(logits_NLL), v_LNH)
   return jnp.einsum('LNH,NHD->LD', mixed_LNH, weights['out']['kernel'])
 

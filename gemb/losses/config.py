@@ -17,6 +17,9 @@ class LossConfig:
       (arXiv:2509.20354, 2.2) and the report seems to imply.
     positive_in_denominator: False reads equation 1 to the letter, whose mask
       also drops the positive from the denominator.
+    mask_same_texts: equation 3, which leaves out in-batch texts that are the
+      query's or positive's own, or of its class; False, for comparison: only
+      the example itself is left out.
     hard_negatives: that a query is contrasted with: its own, or those of all
       queries in the batch.
     same_tower: further in-batch negatives: none; the other queries, as Gecko
@@ -49,6 +52,7 @@ class LossConfig:
   temperature: float
   weights: tuple[float, ...] | None = None
   positive_in_denominator: bool = True
+  mask_same_texts: bool = True
   hard_negatives: Literal['own', 'all'] = 'own'
   same_tower: Literal['none', 'queries', 'both'] = 'none'
   false_negative_margin: float | None = None

@@ -22,7 +22,7 @@ mask holds for all in-batch terms, also where a source has none.
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, UInt32
 
 from gemb.losses.config import LossConfig
 from gemb.losses.cosine import inner_products, inverse_norms
@@ -50,8 +50,8 @@ def contrastive_loss(
   limit_BJ = None
   if config.false_negative_margin is not None:
     limit_BJ = jax.lax.stop_gradient(cosine_BJ) + config.false_negative_margin
-  queries = _in_batch(embeddings.query, batch)
-  positives = _in_batch(embeddings.positive, batch)
+  queries = _in_batch(config, embeddings.query, batch)
+  positives = _in_batch(config, embeddings.positive, batch)
 
   z_BJ, rival_B = log_sum_exp(config, queries, positives, limit_BJ)
   terms = [z_BJ, *_own_negatives(config, embeddings, batch, limit_BJ)]
@@ -91,13 +91,17 @@ def _loss(
   return loss_BJ
 
 
-def _in_batch(vectors_BE: Float[Array, 'B E'], batch: Batch) -> Side:
+def _in_batch(
+  config: LossConfig, vectors_BE: Float[Array, 'B E'], batch: Batch
+) -> Side:
   """Returns texts that meet neither their own example's nor its equals'.
 
   Equation 3: a row and a column are of the same example, or of examples with
   the same query or the same positive, if they share an id.
   """
   ids_BA2 = jnp.stack([batch.query_id, batch.positive_id], axis=1)
+  if not config.mask_same_texts:
+    ids_BA2 = _numbers(len(vectors_BE))[:, None]
   return Side(vectors_BE, ids_BA2, jnp.ones(len(vectors_BE), bool))
 
 
@@ -130,14 +134,13 @@ def _others_negatives(
 
   But for those that are the very text of the query's positive.
   """
-  number_B = jnp.arange(len(batch.query_id), dtype=jnp.uint32)
-  number_B2 = jnp.stack([number_B, number_B], axis=1)
+  number_B2 = _numbers(len(batch.query_id))
   text_BI2 = text_ids(batch.texts)
 
   def side(vectors_BE: Array, text_B2: Array, there_B: Array) -> Side:
     return Side(vectors_BE, jnp.stack([number_B2, text_B2], axis=1), there_B)
 
-  everywhere_B = jnp.ones(len(number_B), bool)
+  everywhere_B = jnp.ones(len(number_B2), bool)
   queries = side(embeddings.query, text_BI2[:, 1], everywhere_B)
   terms = []
   for r, negative_BE in enumerate(embeddings.negatives):
@@ -145,6 +148,11 @@ def _others_negatives(
     negatives = side(negative_BE, text_BI2[:, 2 + r], there_B)
     terms.append(log_sum_exp(config, queries, negatives, limit_BJ)[0])
   return terms
+
+
+def _numbers(B: int) -> UInt32[Array, 'B 2']:
+  """Returns ids by which each example is known alone."""
+  return jnp.broadcast_to(jnp.arange(B, dtype=jnp.uint32)[:, None], (B, 2))
 
 
 def _cosines(

@@ -56,7 +56,9 @@ def _contrastive(
   """Returns equation 1 with what `LossConfig` adds to it, and the accuracy."""
   itself_BB = jnp.eye(len(q), dtype=bool)
   # Equation 3 without its diagonal: the positive is written out.
-  mask_BB = ~(_same(batch.query_id) | _same(batch.positive_id) | itself_BB)
+  mask_BB = ~itself_BB
+  if config.mask_same_texts:
+    mask_BB &= ~(_same(batch.query_id) | _same(batch.positive_id))
   qp_BB, qn_BRB = q @ p.T, jnp.einsum('iM,rjM->irj', q, n)
   positive_B = jnp.diagonal(qp_BB)
   margin = config.false_negative_margin

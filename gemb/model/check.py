@@ -89,7 +89,7 @@ def check_embedder(
   with axes.use(layout), jax.default_matmul_precision('highest'):
     findings = [
       *_text_findings(embedder, params, layout),
-      *_attention_findings(encoder, params, layout),
+      *_attention_findings(embedder.config, params, layout),
       *_kernel_findings(config.encoder, compute, layout),
     ]
   if failed := [str(finding) for finding in findings if not finding.holds]:
@@ -107,14 +107,21 @@ def _text_findings(
   length = _TOKENS * layout.shards('length')
   texts_TL = _texts(embedder.config.encoder.vocabulary, length)
 
+  pool = {
+    'mean': lambda x_TLD: x_TLD.mean(axis=1),
+    'first': lambda x_TLD: x_TLD[:, 0],
+    'last': lambda x_TLD: x_TLD[:, -1],
+  }[embedder.config.pooling]
+
   def without_padding(params: Params, tokens_TL: Array) -> tuple[Array, Array]:
     x_TLD = embedder.token_vectors(params, tokens_TL)
-    return x_TLD, x_TLD.mean(axis=1) @ params['projection']['kernel']
+    return x_TLD, pool(x_TLD) @ params['projection']['kernel']
 
   vectors_TLD, alone_TE = _gathered(without_padding, params, layout)(texts_TL)
   text_LD, later_LD, earlier_LD, _, _ = vectors_TLD
   token = "a token's vector changes with"
-  yield _differ(f'{token} the next token', text_LD[-2], later_LD[-2])
+  next_token = _agree if embedder.config.causal else _differ
+  yield next_token(f'{token} the next token', text_LD[-2], later_LD[-2])
   yield _differ(f'{token} the token before', text_LD[1], earlier_LD[1])
 
   embed = _gathered(embedder.apply, params, layout)
@@ -179,13 +186,14 @@ def _gathered(
 
 
 def _attention_findings(
-  c: EncoderConfig, params: Params, layout: Layout
+  config: EmbedderConfig, params: Params, layout: Layout
 ) -> Iterator[Finding]:
   """Yields how far attention is from its definition, in a layer of each kind.
 
   The definition's positions are relative: a rotation of keys against queries,
   which no change of a text would show, does not escape it.
   """
+  causal, c = config.causal, config.encoder
   c = dataclasses.replace(c, local_radius=min(c.local_radius, _FAR))
   length = 2 * _TOKENS * layout.shards('length')
   # Two groups as far apart as a window reaches: pairs just in and just out.
@@ -200,7 +208,7 @@ def _attention_findings(
   def attend(params: Params, layer: Array) -> Any:
     stacked = params['encoder']['blocks'], kinds(c)
     block, kind = jax.tree.map(lambda leaf: leaf[layer], stacked)
-    _, seen = Block(c, ComputeConfig(attention='xla')).apply(
+    _, seen = Block(c, ComputeConfig(attention='xla'), causal).apply(
       {'params': block},
       *(spread(x_LD), kind, spread(positions_L), spread(segments_L)),
       capture_intermediates=True,
@@ -216,7 +224,9 @@ def _attention_findings(
   for is_global, layer in sorted(firsts.items()):
     into_LD, out_LD, weights = jax.tree.map(np.asarray, gather(params, layer))
     wanted_LD = _attention(
-      c, weights, into_LD, positions_L, segments_L > 0, is_global=is_global
+      *(c, weights, into_LD, positions_L, segments_L > 0),
+      is_global=is_global,
+      causal=causal,
     )
     scope = 'global' if is_global else 'local'
     yield _agree(
@@ -234,6 +244,7 @@ def _attention(
   real_L: Bool[np.ndarray, 'L'],
   *,
   is_global: bool,
+  causal: bool,
 ) -> Float[np.ndarray, 'L D']:
   """Returns attention as it is defined, in float64 NumPy.
 
@@ -264,7 +275,12 @@ def _attention(
   ).real / np.sqrt(c.query_scale or c.head_dim)
   if c.attention_softcap:
     logits_NLS = c.attention_softcap * np.tanh(logits_NLS / c.attention_softcap)
-  seen_LS = real_L & (is_global | (abs(offset_LS) <= c.local_radius))
+  near_LS = abs(offset_LS) <= c.local_radius
+  seen_LS = real_L & (is_global | near_LS)
+  if causal:
+    near_LS = offset_LS > -2 * c.local_radius
+    seen_LS = real_L & (is_global | near_LS) & (offset_LS <= 0)
+    seen_LS |= np.eye(len(x_LD), dtype=bool)  # or padding would see nothing
   share_NLS = np.where(seen_LS, np.exp(logits_NLS - logits_NLS.max()), 0)
   share_NLS /= share_NLS.sum(axis=-1, keepdims=True)
   out_LNH = np.einsum('NLS,SNH->LNH', share_NLS, project('v'))

@@ -7,6 +7,7 @@ from typing import Literal
 # Tokens: the Pallas kernel takes rows of a multiple of them, a TPU's lanes.
 PALLAS_BLOCK = 128
 
+Pooling = Literal['mean', 'first', 'last']
 AttentionBackend = Literal['auto', 'xla', 'pallas', 'cudnn']
 Remat = Literal['none', 'layers', 'dots']
 
@@ -104,17 +105,29 @@ class EncoderConfig:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EmbedderConfig:
-  """E = f(P(M(T))): an encoder, mean pooling and one linear projection.
+  """E = f(P(M(T))): an encoder, pooling and one linear projection.
 
   Attributes:
     encoder: M, the transformer.
     embedding_width: E, of the embedding (Gemini Embedding: 3072).
+    pooling: P, the 'mean' over tokens; or, for comparison, the vector of the
+      'first' (<bos>) or of the 'last' (<eos>).
+    causal: whether M stays a decoder, in which a token sees only itself and
+      those before it; for comparison.
   """
 
   encoder: EncoderConfig
   embedding_width: int
+  pooling: Pooling = 'mean'
+  causal: bool = False
 
   def __post_init__(self):
+    if self.causal and self.pooling == 'first':
+      raise ValueError(
+        "EmbedderConfig.pooling is 'first' and causal is True: the first token "
+        "would see itself alone, the same in every text. Take 'last', or "
+        "'mean'."
+      )
     if self.embedding_width < 1:
       raise ValueError(
         f'EmbedderConfig.embedding_width is {self.embedding_width}; it must '

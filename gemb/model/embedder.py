@@ -1,8 +1,9 @@
 """The paper's model on one screen: E = f(P(M(T))).
 
 Source: Gemini Embedding (arXiv:2503.07891), section 3.1. M is a bidirectional
-transformer, P the mean over tokens, f one linear map. This is also the narrow
-door to Flax: the rest of gemb sees the functions of an `Embedder`.
+transformer, P the mean over tokens, f one linear map. (Other P and a causal M
+are there to be compared.) This is also the narrow door to Flax: the rest of gemb
+sees the functions of an `Embedder`.
 """
 
 import dataclasses
@@ -30,11 +31,12 @@ class EmbedderModule(nn.Module):
   compute: ComputeConfig = ComputeConfig()
 
   def setup(self):
-    """Declares M and f; P, the mean, has no parameters."""
-    self.encoder = Encoder(self.config.encoder, self.compute)
+    """Declares M and f; P has no parameters."""
+    c = self.config
+    self.encoder = Encoder(c.encoder, self.compute, causal=c.causal)
     self.projection = layers.Einsum(
       'TD,DE->TE',
-      (self.config.encoder.width, self.config.embedding_width),
+      (c.encoder.width, c.embedding_width),
       ('embed', 'embedding'),
       (0,),
     )
@@ -42,7 +44,7 @@ class EmbedderModule(nn.Module):
   def __call__(self, tokens_TL: Int32[Array, 'T L']) -> Float[Array, 'T E']:
     """Embeds padded texts; float32 whatever the encoder's dtype."""
     x_TLD = self.token_vectors(tokens_TL)
-    pooled_T1D = mean_pool(x_TLD, one_segment(tokens_TL), slots=1)
+    pooled_T1D = self._pool(x_TLD, one_segment(tokens_TL), slots=1)
     embedding_TE = self.projection(pooled_T1D[:, 0])
     return axes.constrain(embedding_TE, 'batch', 'act_embedding')
 
@@ -54,7 +56,7 @@ class EmbedderModule(nn.Module):
   ) -> Float[Array, 'X S E']:
     """Embeds the texts that share rows; 0 in slots that none is in."""
     x_XLD = self.encoder(tokens_XL, segments_XL)
-    pooled_XSD = mean_pool(x_XLD, segments_XL, slots=slots)
+    pooled_XSD = self._pool(x_XLD, segments_XL, slots=slots)
     X, S, D = pooled_XSD.shape
     embedding_TE = self.projection(pooled_XSD.reshape(X * S, D))
     embedding_XSE = embedding_TE.reshape(X, S, -1)
@@ -65,6 +67,12 @@ class EmbedderModule(nn.Module):
   ) -> Float[Array, 'T L D']:
     """Returns M(T), the last hidden state; on padding it means nothing."""
     return self.encoder(tokens_TL, one_segment(tokens_TL))
+
+  def _pool(self, x_XLD: Array, segments_XL: Array, *, slots: int) -> Array:
+    if self.config.pooling == 'mean':
+      return mean_pool(x_XLD, segments_XL, slots=slots)
+    last = self.config.pooling == 'last'
+    return end_pool(x_XLD, segments_XL, slots=slots, last=last)
 
 
 def one_segment(tokens_TL: Int32[Array, 'T L']) -> Int32[Array, 'T L']:
@@ -82,6 +90,23 @@ def mean_pool(
   return jnp.einsum(
     'XLD,XLS->XSD', x_XLD.astype(jnp.float32), weight_XLS / count_X1S
   )
+
+
+def end_pool(
+  x_XLD: Float[Array, 'X L D'],
+  segments_XL: Int32[Array, 'X L'],
+  *,
+  slots: int,
+  last: bool,
+) -> Float[Array, 'X S D']:
+  """Takes the vector of each text's first or last token; 0 without any."""
+  if last:
+    beside_XL = jnp.pad(segments_XL[:, 1:], ((0, 0), (0, 1)))
+  else:
+    beside_XL = jnp.pad(segments_XL[:, :-1], ((0, 0), (1, 0)))
+  weight_XLS = jax.nn.one_hot(segments_XL - 1, slots, dtype=jnp.float32)
+  weight_XLS *= (segments_XL != beside_XL)[..., None]
+  return jnp.einsum('XLD,XLS->XSD', x_XLD.astype(jnp.float32), weight_XLS)
 
 
 @dataclasses.dataclass(frozen=True)

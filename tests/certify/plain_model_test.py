@@ -16,7 +16,15 @@ GEMMA_2 = (
 )
 
 
-@pytest.mark.parametrize('bindings', [(), GEMMA_2], ids=['Gemma 3', 'Gemma 2'])
+DECODER = ("EmbedderConfig.pooling='last'", 'EmbedderConfig.causal=True')
+FIRST = ("EmbedderConfig.pooling='first'",)
+
+
+@pytest.mark.parametrize(
+  'bindings',
+  [(), GEMMA_2, DECODER, FIRST],
+  ids=['Gemma 3', 'Gemma 2', 'causal, last token', 'first token'],
+)
 def test_it_computes_what_the_model_computes(load, bindings):
   run = small.shrink(load('00_quickstart', *bindings))
   embedder = make_embedder(run.model)

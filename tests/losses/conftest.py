@@ -27,6 +27,7 @@ VARIANTS = {
   'Qwen3': {'same_tower': 'both', 'false_negative_margin': 0.1},
   'EmbeddingGemma': {'hardness': 5.0, 'spread_out': 0.7, 'distillation': 0.3},
   'KaLM': {'focal': 0.5},
+  'unmasked': {'mask_same_texts': False},
   'symmetric': {'symmetric': True, 'false_negative_margin': 0.0},
   'everything': {
     'prefixes': (2, 8),

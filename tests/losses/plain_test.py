@@ -91,6 +91,18 @@ def test_each_switch_can_be_worked_by_hand(angles, switches, wanted):
   np.testing.assert_allclose(value, wanted, rtol=1e-5)
 
 
+def test_without_the_mask_equal_texts_are_contrasted(angles):
+  embeddings, batch = angles
+  same = replace(batch, positive_id=jnp.zeros_like(batch.positive_id))
+  masked = LossConfig(prefixes=(2,), temperature=0.5)
+  value, _ = plain_loss(masked, embeddings, same)
+  np.testing.assert_allclose(value, of(1.6, 1.2), rtol=1e-5)
+  value, _ = plain_loss(
+    replace(masked, mask_same_texts=False), embeddings, same
+  )
+  np.testing.assert_allclose(value, of(1.6, 1.2, 1.2), rtol=1e-5)
+
+
 def test_a_margin_drops_the_own_hard_negative_too(angles):
   embeddings, batch = angles
   config = LossConfig(prefixes=(2,), temperature=0.5, false_negative_margin=0.1)

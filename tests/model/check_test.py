@@ -41,6 +41,15 @@ def model(**fields):
   return EmbedderConfig(encoder=config, embedding_width=12)
 
 
+# Of the whole embedder.
+COMPARED = {
+  'first_token': {'pooling': 'first'},
+  'last_token': {'pooling': 'last'},
+  'causal': {'causal': True},
+  'causal_last_token': {'causal': True, 'pooling': 'last'},
+}
+
+
 @pytest.fixture
 def measure(one_device):
   """Returns the findings on a Gemma 3 with random parameters, by name."""
@@ -59,6 +68,26 @@ def test_every_family_passes(measure, family):
   assert all(finding.holds for finding in findings)
   equal = [finding.change for finding in findings if not finding.wanted]
   assert max(equal) < 3e-5  # far from the limit
+
+
+@pytest.mark.parametrize('name', COMPARED)
+def test_what_is_there_for_comparison_passes(name, one_device):
+  config = dataclasses.replace(model(), **COMPARED[name])
+  params = init_params(make_embedder(config), one_device, seed=0)
+  findings = check.check_embedder(config, params, one_device)
+  (next_token,) = [f for f in findings if 'the next token' in f.what]
+  assert next_token.wanted == (not config.causal)
+
+
+def test_a_causal_mask_that_was_taken_off_is_found(one_device, replace):
+  @replace(encoder, 'Sight')
+  def _(sight, **fields):
+    return sight(**fields | {'causal': False})
+
+  config = dataclasses.replace(model(), causal=True)
+  params = init_params(make_embedder(config), one_device, seed=0)
+  with pytest.raises(ValueError, match='changes with the next token'):
+    check.check_embedder(config, params, one_device)
 
 
 def test_parameters_on_eight_devices_pass(eight_devices):

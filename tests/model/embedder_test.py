@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gemb.model.config import EmbedderConfig, EncoderConfig
-from gemb.model.embedder import make_embedder, mean_pool
+from gemb.model.embedder import end_pool, make_embedder, mean_pool
 from gemb.types import PAD
 
 CONFIG = EmbedderConfig(
@@ -134,6 +134,27 @@ def test_mean_pooling_keeps_the_texts_of_a_row_apart():
 def test_mean_pooling_of_nothing_is_zero():
   means = mean_pool(jnp.ones((1, 2, 3)), jnp.zeros((1, 2), jnp.int32), slots=1)
   np.testing.assert_array_equal(means, np.zeros((1, 1, 3)))
+
+
+@pytest.mark.parametrize(
+  ('last', 'wanted'), [(False, [0, 2, 0]), (True, [1, 3, 0])]
+)
+def test_first_and_last_tokens_are_those_of_each_text_of_a_row(last, wanted):
+  x = jnp.arange(5, dtype=jnp.bfloat16).reshape(1, 5, 1)
+  ends = end_pool(x, jnp.array([[1, 1, 2, 2, 0]]), slots=3, last=last)
+  assert ends.dtype == jnp.float32
+  np.testing.assert_array_equal(ends[0, :, 0], wanted)
+
+
+def test_the_last_token_of_a_row_without_padding_is_found():
+  x = jnp.arange(3, dtype=jnp.float32).reshape(1, 3, 1)
+  ends = end_pool(x, jnp.array([[1, 1, 1]]), slots=1, last=True)
+  np.testing.assert_array_equal(ends, [[[2.0]]])
+
+
+def test_the_first_token_of_a_causal_model_is_refused():
+  with pytest.raises(ValueError, match='would see itself alone'):
+    dataclasses.replace(CONFIG, pooling='first', causal=True)
 
 
 def test_texts_that_share_a_row_embed_as_they_do_alone(params, embeddings):
