@@ -32,11 +32,15 @@ class Decoder:
     token_vectors: (parameters, tokens [T, L]) -> last hidden states [T, L, D].
     log_probabilities: (parameters, tokens [T, L]) -> [T, L - 1] float32, in
       nats: of each token but the first, given all before it; 0 on padding.
+    likelihoods: (parameters, tokens [T, L], starts [T], n) -> [T] float32, in
+      nats: of each row's tokens from its start (at least 1) on, of which there
+      are at most n, given all before. Logits are computed for these alone.
   """
 
   config: EncoderConfig
   token_vectors: Callable[[Params, Array], Array]
   log_probabilities: Callable[[Params, Array], Array]
+  likelihoods: Callable[[Params, Array, Array, int], Array]
 
 
 def make_decoder(
@@ -56,7 +60,44 @@ def make_decoder(
     x_TLD = token_vectors(params, tokens_TL)
     return score(config, params['encoder']['table'], x_TLD, tokens_TL)
 
-  return Decoder(config, token_vectors, log_probabilities)
+  def likelihoods(
+    params: Params, tokens_TL: Array, start_T: Array, longest: int
+  ) -> Array:
+    x_TLD = token_vectors(params, tokens_TL)
+    # From the token before the first, whose vector foretells it.
+    place_TL = start_T[:, None] - 1 + jnp.arange(longest + 1)[None]
+    texts_TL = jnp.take_along_axis(
+      tokens_TL, place_TL, axis=1, mode='fill', fill_value=PAD
+    )
+    x_TLD = jnp.take_along_axis(x_TLD, place_TL[..., None], axis=1, mode='clip')
+    return score(config, params['encoder']['table'], x_TLD, texts_TL).sum(1)
+
+  return Decoder(config, token_vectors, log_probabilities, likelihoods)
+
+
+def last_vectors(
+  x_TLD: Float[Array, 'T L D'], tokens_TL: Int32[Array, 'T L']
+) -> Float[Array, 'T D']:
+  """Returns the vector of each row's last token, which foretells the next."""
+  last_T = jnp.sum(tokens_TL != PAD, axis=1) - 1
+  return jnp.take_along_axis(x_TLD, last_T[:, None, None], axis=1, mode='clip')[
+    :, 0
+  ]
+
+
+def head(
+  config: EncoderConfig,
+  table_VD: Float[Array, 'V D'],
+  x_TD: Float[Array, 'T D'],
+) -> Float[Array, 'T V']:
+  """Returns the logit of each row of the table as the next token, float32."""
+  logits_TV = jnp.einsum(
+    'TD,VD->TV',
+    x_TD,
+    table_VD.astype(x_TD.dtype),
+    preferred_element_type=jnp.float32,
+  )
+  return layers.softcap(logits_TV, config.logit_softcap)
 
 
 def score(
@@ -74,10 +115,7 @@ def score(
 
   def at(position: tuple[Array, Array]) -> Array:
     x_TD, next_T = position
-    logits_TV = jnp.einsum(
-      'TD,VD->TV', x_TD, table_VD, preferred_element_type=jnp.float32
-    )
-    logits_TV = layers.softcap(logits_TV, config.logit_softcap)
+    logits_TV = head(config, table_VD, x_TD)
     chosen_T = jnp.take_along_axis(logits_TV, next_T[:, None], axis=1)[:, 0]
     return chosen_T - jax.nn.logsumexp(logits_TV, axis=1)
 

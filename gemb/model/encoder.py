@@ -11,7 +11,7 @@ from gemb import axes
 from gemb.model import layers
 from gemb.model.attention import pallas
 from gemb.model.attention.layer import Attention
-from gemb.model.attention.sight import Sight
+from gemb.model.attention.sight import Sight, Slots
 from gemb.model.config import ComputeConfig, EncoderConfig, Remat
 from gemb.packed import positions_in_segments
 
@@ -44,6 +44,7 @@ class Block(nn.Module):
     kind: Kind,
     positions_BL: Int32[Array, 'B L'],
     segments_BL: Int32[Array, 'B L'],
+    slots: Slots | None = None,
   ) -> tuple[Float[Array, 'B L D'], None]:
     """Returns the next residual stream; `kind` is that of this layer."""
     c = self.config
@@ -60,6 +61,7 @@ class Block(nn.Module):
       is_global=kind.is_global,
       local_radius=c.local_radius,
       causal=self.causal,
+      slots=slots,
     )
     y_BLD = Attention(c, self.compute, name='attention')(
       norm('pre_attention', x_BLD), sight, kind.theta, kind.scale
@@ -86,13 +88,18 @@ class Encoder(nn.Module):
 
   @nn.compact
   def __call__(
-    self, tokens_BL: Int32[Array, 'B L'], segments_BL: Int32[Array, 'B L']
+    self,
+    tokens_BL: Int32[Array, 'B L'],
+    segments_BL: Int32[Array, 'B L'],
+    slots: Slots | None = None,
   ) -> Float[Array, 'B L D']:
     """Encodes rows of texts, which do not see each other.
 
     Args:
       tokens_BL: one text a row or several, one after another.
       segments_BL: which text of its row a token belongs to; 0 on padding.
+      slots: where their keys are kept, in the collection 'cache', beside those
+        of earlier calls, which they follow. None: these tokens are all.
     """
     c = self.config
     table_VD = layers.parameter(
@@ -110,18 +117,23 @@ class Encoder(nn.Module):
     # its weights.
     x_BLD *= jnp.sqrt(jnp.float32(c.width)).astype(c.dtype)
     x_BLD = axes.constrain(x_BLD, 'batch', 'length', 'act_embed')
-    positions_BL = positions_in_segments(segments_BL)
+    if slots is None:
+      positions_BL = positions_in_segments(segments_BL)
+    else:
+      positions_BL = jax.lax.dynamic_slice_in_dim(
+        slots.positions, slots.start, tokens_BL.shape[1], axis=1
+      )
     # One traced block for all layers: compile time does not grow with depth.
     # Local and global layers differ in a few scanned numbers only.
     blocks = nn.scan(
       _recomputed(Block, self.compute.remat),
-      variable_axes={'params': 0},
+      variable_axes={'params': 0, 'cache': 0},
       split_rngs={'params': True},
-      in_axes=(0, nn.broadcast, nn.broadcast),
+      in_axes=(0, nn.broadcast, nn.broadcast, nn.broadcast),
       length=c.layers,
       metadata_params={nn.PARTITION_NAME: 'layers'},
     )(c, self.compute, self.causal, name='blocks')
-    x_BLD, _ = blocks(x_BLD, kinds(c), positions_BL, segments_BL)
+    x_BLD, _ = blocks(x_BLD, kinds(c), positions_BL, segments_BL, slots)
     return layers.RMSNorm(c.norm_epsilon, name='final_norm')(x_BLD)
 
 

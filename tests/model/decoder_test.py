@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from gemb.model.config import EmbedderConfig, EncoderConfig
 from gemb.model.decoder import make_decoder, score
@@ -64,3 +65,33 @@ def test_many_positions_are_scored_in_parts(monkeypatch):
   whole = score(CONFIG, table, x, tokens)
   monkeypatch.setattr('gemb.model.decoder._TOKENS_AT_ONCE', 4)
   np.testing.assert_allclose(score(CONFIG, table, x, tokens), whole, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'name', ['gemma1_causal', 'gemma2_causal_softcap', 'gemma3_causal']
+)
+def test_likelihoods_equal_the_references(
+  name, golden_gemmas, read_config, load, one_device
+):
+  config = read_config(golden_gemmas / name)
+  _, params = load(golden_gemmas / name, config, one_device)
+  with np.load(golden_gemmas / name / 'io.npz') as arrays:
+    tokens = arrays['input_ids'].astype(np.int32)
+  with np.load(golden_gemmas / 'language.npz') as arrays:
+    starts = arrays['starts'].astype(np.int32)
+    wanted = arrays[f'{name}/likelihood']
+  score_texts = jax.jit(make_decoder(config).likelihoods, static_argnums=3)
+  got = score_texts(params, tokens, starts, 16)
+  np.testing.assert_allclose(got, wanted, atol=1e-4)
+  assert np.count_nonzero(wanted) == 4  # one prompt has no token but <bos>
+
+
+def test_a_likelihood_is_the_sum_over_the_texts_tokens():
+  embedder = make_embedder(EmbedderConfig(encoder=CONFIG, embedding_width=4))
+  params = jax.jit(embedder.init)(jax.random.key(0))
+  decoder = make_decoder(CONFIG)
+  each = jax.jit(decoder.log_probabilities)(params, TOKENS)
+  score_texts = jax.jit(decoder.likelihoods, static_argnums=3)
+  got = score_texts(params, TOKENS, jnp.array([2, 1]), 4)
+  wanted = [each[0, 1:].sum(), each[1, :2].sum()]
+  np.testing.assert_allclose(got, wanted, atol=1e-5)

@@ -17,15 +17,16 @@ LONG = 1024
 def attend(
   backend: AttentionBackend,
   q_BLNH: Float[Array, 'B L N H'],
-  k_BLKH: Float[Array, 'B L K H'],
-  v_BLKH: Float[Array, 'B L K H'],
+  k_BLKH: Float[Array, 'B Lk K H'],
+  v_BLKH: Float[Array, 'B Lk K H'],
   sight: Sight,
   softcap: float | None = None,
 ) -> Float[Array, 'B L N H']:
   """Returns softmax attention, equal for all backends but on padding.
 
   Args:
-    backend: `ComputeConfig.attention`.
+    backend: `ComputeConfig.attention`; XLA's where tokens of earlier calls are
+      seen (`Sight.slots`), which no kernel serves.
     q_BLNH: queries, scaled.
     k_BLKH: keys.
     v_BLKH: values.
@@ -35,7 +36,7 @@ def attend(
   Raises:
     ValueError: if the backend is named and cannot serve this.
   """
-  chosen = choose(backend, q_BLNH, softcap)
+  chosen = 'xla' if sight.slots else choose(backend, q_BLNH, softcap)
   if chosen == 'xla':
     return xla.attend(q_BLNH, k_BLKH, v_BLKH, sight.mask(), softcap)
   # A kernel sees its device's heads alone, so that the keys of each query head

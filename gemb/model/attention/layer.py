@@ -1,17 +1,23 @@
 """The attention layer: projections, q/k norm and rotary positions."""
 
 import flax.linen as nn
+import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from gemb import axes
 from gemb.model import layers
 from gemb.model.attention import backends
-from gemb.model.attention.sight import Sight
+from gemb.model.attention.sight import Sight, Slots
 from gemb.model.config import ComputeConfig, EncoderConfig
 
 
 class Attention(nn.Module):
-  """Mixes the tokens of each text; each key head serves N / K query heads."""
+  """Mixes the tokens of each text; each key head serves N / K query heads.
+
+  With `Sight.slots`, keys and values are put into the collection 'cache', and
+  those of earlier calls are seen.
+  """
 
   config: EncoderConfig
   compute: ComputeConfig = ComputeConfig()
@@ -43,6 +49,9 @@ class Attention(nn.Module):
       q_BLNH, k_BLKH = norm('q_norm', q_BLNH), norm('k_norm', k_BLKH)
     q_BLNH = layers.rotate(q_BLNH, sight.positions, theta, scale)
     k_BLKH = layers.rotate(k_BLKH, sight.positions, theta, scale)
+    if sight.slots is not None:
+      k_BLKH = self._keep('keys', k_BLKH, sight.slots)
+      v_BLKH = self._keep('values', v_BLKH, sight.slots)
     q_BLNH *= (c.query_scale or c.head_dim) ** -0.5
     out_BLNH = backends.attend(
       self.compute.attention, q_BLNH, k_BLKH, v_BLKH, sight, c.attention_softcap
@@ -55,3 +64,16 @@ class Attention(nn.Module):
       (0, 1),
       name='out',
     )(out_BLNH)
+
+  def _keep(
+    self, name: str, x_BLKH: Float[Array, 'B L K H'], slots: Slots
+  ) -> Float[Array, 'B Lk K H']:
+    """Puts the tokens' keys or values into their slots; returns all slots."""
+    B, _, K, H = x_BLKH.shape
+    shape = (B, slots.segments.shape[1], K, H)
+    kept = self.variable('cache', name, jnp.zeros, shape, x_BLKH.dtype)
+    all_BLKH = jax.lax.dynamic_update_slice_in_dim(
+      kept.value, x_BLKH, slots.start, axis=1
+    )
+    kept.value = axes.constrain(all_BLKH, 'batch', None, 'kv_heads', None)
+    return kept.value

@@ -9,9 +9,9 @@ from gemb.model import layers
 
 def attend(
   q_BLNH: Float[Array, 'B L N H'],
-  k_BLKH: Float[Array, 'B L K H'],
-  v_BLKH: Float[Array, 'B L K H'],
-  mask_BLL: Bool[Array, 'B L L'],
+  k_BLKH: Float[Array, 'B Lk K H'],
+  v_BLKH: Float[Array, 'B Lk K H'],
+  mask_BLL: Bool[Array, 'B L Lk'],
   softcap: float | None = None,
 ) -> Float[Array, 'B L N H']:
   """Softmax attention; each key head serves N / K query heads.
@@ -21,7 +21,7 @@ def attend(
 
   Args:
     q_BLNH: queries, scaled.
-    k_BLKH: keys.
+    k_BLKH: keys, as many as the mask tells of.
     v_BLKH: values.
     mask_BLL: which token each sees (`Sight.mask`).
     softcap: of the logits (`layers.softcap`).

@@ -1,9 +1,11 @@
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gemb.model.attention.sight import Sight
+from gemb.model.attention.sight import Sight, Slots
 
 
 def mask(segments, *, positions=None, **fields):
@@ -98,3 +100,23 @@ def test_a_window_hides_some_of_a_row_that_is_longer(length, causal, hides):
   assert sight.hides_some is hides
   everything = np.tri(length) if causal else np.ones((length, length))
   assert (sight.mask()[0] != everything).any() == hides
+
+
+def test_tokens_see_those_of_earlier_calls_in_their_slots():
+  # Three tokens were read, of which the third is padding; the next comes into
+  # slot 3 and is the text's third, and slot 4 is still empty.
+  sight = Sight(
+    segments=jnp.array([[1]]),
+    positions=jnp.array([[2]]),
+    is_global=jnp.array(True),
+    local_radius=1,
+    causal=True,
+    slots=Slots(
+      segments=jnp.array([[1, 1, 0, 1, 1]]),
+      positions=jnp.array([[0, 1, 2, 2, 3]]),
+      start=jnp.int32(3),
+    ),
+  )
+  assert sight.mask()[0].astype(int).tolist() == [[1, 1, 0, 1, 0]]
+  local = dataclasses.replace(sight, is_global=jnp.array(False))
+  assert local.mask()[0].astype(int).tolist() == [[0, 1, 0, 1, 0]]
