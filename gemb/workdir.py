@@ -92,6 +92,21 @@ class Workdir:
     files.write_file(self.tokenizer, tokenizer.path.read_bytes())
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ParentConfig:
+  """The checkpoint of another run that a run starts from.
+
+  Its parameters alone are taken: the optimizer begins anew.
+
+  Attributes:
+    workdir: of that run, or of a soup.
+    step: of the checkpoint; None: the last.
+  """
+
+  workdir: str
+  step: int | None = None
+
+
 def make_workdir(path: str | os.PathLike) -> Workdir:
   """Makes the folder of a run, if it is not there.
 

@@ -15,6 +15,7 @@ from gemb.model.embedder import Params
 from gemb.train.state import TrainState
 
 _PARTS = ('state', 'about')
+_ALONE = 'parameters_alone'  # in what is said about such a checkpoint
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -113,16 +114,24 @@ class Checkpoints:
       about: anything that JSON holds.
       scores: of an evaluation of this state, if there was one.
     """
-    self.folder.mkdir(parents=True, exist_ok=True)
-    self._manager.save(
-      int(state.step),
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
-      ),
-      # Without any, orbax warns that it cannot tell which is best.
-      metrics=scores or {},
-      force=True,
-    )
+    self._write(int(state.step), state, about, scores or {})
+
+  def save_params(
+    self,
+    step: int,
+    params: Params,
+    about: dict[str, Any],
+    scores: dict[str, float],
+  ) -> None:
+    """Writes parameters alone: of a model that no training goes on from.
+
+    Args:
+      step: names the checkpoint.
+      params: of the embedder.
+      about: as in `save`.
+      scores: of an evaluation, maybe none.
+    """
+    self._write(step, {'params': params}, about | {_ALONE: True}, scores)
 
   def about(self, step: int) -> dict[str, Any]:
     """Returns what was saved about a checkpoint.
@@ -144,7 +153,16 @@ class Checkpoints:
     Args:
       step: of the checkpoint.
       like: shapes and shardings, from `gemb.train.state.abstract_state`.
+
+    Raises:
+      ValueError: if it holds parameters alone.
     """
+    if _ALONE in self.about(step):
+      raise ValueError(
+        f'{self.folder} holds parameters alone, as that of a soup does, and no '
+        'training goes on from them; begin a new run, with Run.parent set to '
+        f'{str(self.folder.parent)!r}.'
+      )
     args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
     return self._manager.restore(step, args=args)['state']
 
@@ -168,6 +186,20 @@ class Checkpoints:
       )
     return restored['params']
 
+  def _write(
+    self, step: int, state: Any, about: dict[str, Any], scores: dict[str, float]
+  ) -> None:
+    self.folder.mkdir(parents=True, exist_ok=True)
+    self._manager.save(
+      step,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
+      ),
+      # Without any, orbax warns that it cannot tell which is best.
+      metrics=scores,
+      force=True,
+    )
+
 
 def check_same(was: Any, now: Any, what: str) -> None:
   """Compares what a checkpoint was made with to what the run has.
@@ -175,17 +207,21 @@ def check_same(was: Any, now: Any, what: str) -> None:
   Raises:
     ValueError: naming each value that differs.
   """
+  if found := differences(was, now):
+    raise ValueError(
+      f'The checkpoint has another {what}: {"; ".join(found)}. Go on '
+      'with the same configuration, or choose another --workdir.'
+    )
+
+
+def differences(was: Any, now: Any) -> list[str]:
+  """Returns each value that differs between two trees, in words."""
   was, now = _flatten(was), _flatten(now)
-  differences = [
+  return [
     f'{key} was {was.get(key)!r}, is {now.get(key)!r}'
     for key in sorted(was.keys() | now.keys())
     if was.get(key) != now.get(key)
   ]
-  if differences:
-    raise ValueError(
-      f'The checkpoint has another {what}: {"; ".join(differences)}. Go on '
-      'with the same configuration, or choose another --workdir.'
-    )
 
 
 def _flatten(tree: Any) -> dict[str, Any]:

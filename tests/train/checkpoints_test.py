@@ -161,6 +161,18 @@ def test_a_state_is_restored_onto_any_mesh_bit_by_bit(
     )
 
 
+def test_parameters_alone_are_restored_as_such_only(states, tmp_path):
+  saved, like = states('one device')
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    checkpoints.save_params(7, saved.params, ABOUT, {'m': 0.5})
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    assert checkpoints.steps() == [7]
+    assert checkpoints.about(7).items() >= ABOUT.items()
+    assert_equal(checkpoints.restore_params(7, like.params), saved.params)
+    with pytest.raises(ValueError, match='holds parameters alone'):
+      checkpoints.restore(7, like)
+
+
 @pytest.mark.parametrize(
   'changes',
   [{'every_steps': 0}, {'keep_latest': 0}, {'keep_best': -1}],
