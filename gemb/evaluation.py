@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from gemb import files
+from gemb.data.planning import pairs_until
 from gemb.evals import report, suite
 from gemb.evals.results import ResultRow, Results
 from gemb.run import Run
@@ -14,7 +15,7 @@ from gemb.workdir import Workdir
 
 
 def evaluate(run: Run, workdir: Workdir, *, step: int | None = None) -> Results:
-  """Evaluates at every prefix, beside the untrained model and BM25.
+  """Evaluates at every prefix, beside the model before training and BM25.
 
   Args:
     run: as `workdir.config` describes it.
@@ -36,7 +37,10 @@ def evaluate(run: Run, workdir: Workdir, *, step: int | None = None) -> Results:
   before = suite.embed(tasks, untrained.encode)
   rows = [
     *_rows('gemb', suite.rank(tasks, vectors, prefixes)),
-    *_rows('untrained', suite.rank(tasks, before, prefixes)),
+    *_rows(
+      'parent' if run.parent else 'untrained',
+      suite.rank(tasks, before, prefixes),
+    ),
     *_rows('bm25', suite.rank_by_bm25(tasks)),
   ]
   results = Results(
@@ -69,7 +73,7 @@ def _summary(run: Run, workdir: Workdir, step: int) -> dict[str, str]:
   return {
     'stage': run.stage,
     'steps': f'{step:,}',
-    'pairs seen': f'{step * run.data.batch_size:,}',
+    'pairs seen': f'{pairs_until(run.data, step, seed=run.seed):,}',
     'mixture': ', '.join(f'{k} {v:g}' for k, v in run.data.rates.items()),
     'devices': f'{about["devices"]} x {about["device"]}',
     'commit': about['commit'],

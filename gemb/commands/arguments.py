@@ -118,9 +118,21 @@ def load_run(options: argparse.Namespace) -> tuple[Any, str]:
 
 
 def find_run(options: argparse.Namespace) -> tuple[Any, Any]:
-  """Returns the run of a work folder, and the folder."""
+  """Returns the run of a work folder, and the folder.
+
+  Gin files that are given besides are read after the run's own.
+  """
   from gemb import config, workdir
 
   found = workdir.find_workdir(options.workdir)
-  run, _ = config.load([str(found.config)], options.gin)
+  files = [str(found.config), *getattr(options, 'gin_file', [])]
+  run, _ = config.load(files, options.gin)
   return run, found
+
+
+def load_curation(options: argparse.Namespace) -> Any:
+  """Returns the curation that gin files describe."""
+  from gemb import config
+
+  found, _ = config.load(options.gin_file, options.gin, root='Curation')
+  return found

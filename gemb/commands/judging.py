@@ -29,6 +29,14 @@ def add(to) -> None:
   )
   add_step(command)
   command.add_argument(
+    '--gin_file',
+    action='append',
+    default=[],
+    metavar='FILE',
+    help="a gin file that is read after the run's own, such as "
+    'configs/run/04_evaluate.gin; may be repeated',
+  )
+  command.add_argument(
     '--plots', metavar='DIR', help='write the plots of the report there too'
   )
   command.add_argument(

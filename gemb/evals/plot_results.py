@@ -13,6 +13,7 @@ from gemb.evals.results import ResultRow, Results, Similarities, Task
 
 _LINES = {
   'gemb': {'color': plot_style.BLUE, 'marker': 'o', 'linestyle': '-'},
+  'parent': {'color': plot_style.GREY, 'marker': 's', 'linestyle': ':'},
   'untrained': {'color': plot_style.GREY, 'marker': 's', 'linestyle': ':'},
   'bm25': {'color': plot_style.ORANGE, 'marker': 'D', 'linestyle': '--'},
 }

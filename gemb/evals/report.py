@@ -9,10 +9,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from gemb import files
 from gemb.evals import (
+  page,
   plot_results,
   plot_style,
   plot_training,
@@ -62,7 +61,8 @@ def write_report(
       of the same system, prefix and task.
   """
   plots = _make_plots(results, metrics)
-  page = _template().render(
+  text = page.render(
+    Path(__file__).with_name('report.html'),
     title=title,
     step=results.get('step'),
     about=about or {},
@@ -75,7 +75,7 @@ def write_report(
     ],
     config_text=config_text,
   )
-  return files.write_file(path, page)
+  return files.write_file(path, text)
 
 
 def save_plots(
@@ -144,14 +144,3 @@ def _scores(
         'text': results_lib.percent(share),
         'width': round(100 * share, 1),
       }
-
-
-def _template() -> jinja2.Template:
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('gemb.evals', '.'),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  return environment.get_template('report.html')

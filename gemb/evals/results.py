@@ -11,10 +11,19 @@ from typing import Literal, NotRequired, TypedDict
 from gemb.evals.markdown import markdown
 
 # The systems in the order of every table and legend. Others follow by name.
-SYSTEMS = {'gemb': 'gemb', 'untrained': 'untrained', 'bm25': 'BM25'}
+SYSTEMS = {
+  'gemb': 'gemb',
+  'parent': 'before this run',
+  'untrained': 'untrained',
+  'bm25': 'BM25',
+}
 
 # The one number by which a task of each kind is judged.
-HEADLINE = {'bitext': 'accuracy', 'retrieval': 'ndcg@10'}
+HEADLINE = {
+  'bitext': 'accuracy',
+  'retrieval': 'ndcg@10',
+  'classification': 'accuracy',
+}
 
 MISSING = '–'
 
@@ -28,10 +37,11 @@ class ResultRow(TypedDict):
   """One system at one prefix on one task.
 
   Attributes:
-    system: 'gemb', 'untrained' or 'bm25'.
+    system: 'gemb', the model it began as ('parent' of another run, else
+      'untrained'), or 'bm25'.
     prefix: embedding dimensions used; None where there are none (BM25).
     task: name of the task.
-    kind: 'bitext' or 'retrieval'.
+    kind: 'bitext', 'retrieval' or 'classification'.
     metrics: each from 0 to 1, by name.
     by_language: accuracy by language, for bitext.
     candidates: passages searched (at most, for bitext).
@@ -41,7 +51,7 @@ class ResultRow(TypedDict):
   system: str
   prefix: int | None
   task: str
-  kind: Literal['bitext', 'retrieval']
+  kind: Literal['bitext', 'retrieval', 'classification']
   metrics: Mapping[str, float]
   by_language: NotRequired[Mapping[str, float]]
   candidates: NotRequired[int]

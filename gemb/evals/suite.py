@@ -29,6 +29,8 @@ class EvalConfig:
     every_steps: between evaluations while training; the last step has one.
     bitext: tasks whose sentences find their translations; pooled into one.
     retrieval: tasks whose queries find their passage among all.
+    classification: tasks with labels, whose texts find the name of their class
+      among all names (zero-shot: nothing is fitted).
     max_candidates: English texts that a language is searched in.
     min_candidates: languages with fewer are left out.
     max_candidates_in_training: the same for evaluations while training, which
@@ -41,6 +43,7 @@ class EvalConfig:
   every_steps: int
   bitext: tuple[str, ...] = ()
   retrieval: tuple[str, ...] = ()
+  classification: tuple[str, ...] = ()
   max_candidates: int = 500
   min_candidates: int = 50
   max_candidates_in_training: int = 100
@@ -53,6 +56,12 @@ class EvalConfig:
       raise ValueError(
         f'EvalConfig.every_steps is {self.every_steps}; it must be at least 1.'
       )
+
+
+  @property
+  def tasks(self) -> tuple[str, ...]:
+    """All held-out tasks."""
+    return self.bitext + self.retrieval + self.classification
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -79,7 +88,7 @@ class EvalTask:
   """One line of the results: a set, or one for each language."""
 
   name: str
-  kind: Literal['bitext', 'retrieval']
+  kind: Literal['bitext', 'retrieval', 'classification']
   sets: dict[str, SearchSet]
 
 
@@ -100,6 +109,9 @@ def load_tasks(
     passages, positive = retrieval.index_passages([e.positive for e in found])
     dressed = _dress(data, name, [e.query for e in found], passages, positive)
     tasks.append(EvalTask(name=name, kind='retrieval', sets={name: dressed}))
+  for name in config.classification:
+    found = _label_set(data, name)
+    tasks.append(EvalTask(name=name, kind='classification', sets={name: found}))
   return tasks
 
 
@@ -161,10 +173,11 @@ def make_row(
     row['metrics'] = {
       'accuracy': bitext.mean_over_languages(row['by_language'])
     }
-  else:
-    row['metrics'] = retrieval.retrieval_metrics(
-      np.concatenate(list(ranks.values()))
-    )
+    return row
+  found = retrieval.retrieval_metrics(np.concatenate(list(ranks.values())))
+  if task.kind == 'classification':
+    found = {'accuracy': found['recall@1'], 'mrr@10': found['mrr@10']}
+  row['metrics'] = found
   return row
 
 
@@ -185,6 +198,7 @@ def score_names(config: EvalConfig, prefixes: Sequence[int]) -> list[str]:
   """Returns the names that `scores` will give."""
   kinds = {BITEXT: BITEXT} if config.bitext else {}
   kinds |= dict.fromkeys(config.retrieval, 'retrieval')
+  kinds |= dict.fromkeys(config.classification, 'classification')
   return [
     _score_name(task, kind, prefix)
     for task, kind in kinds.items()
@@ -247,6 +261,18 @@ def _bitext_task(
     for language, found in chosen.items()
   }
   return EvalTask(name=BITEXT, kind=BITEXT, sets=sets)
+
+
+def _label_set(data: DataConfig, task: str) -> SearchSet:
+  """Returns the distinct texts of a task, to find the names of their classes."""
+  labels = {e.query: e.label for e in examples.read_texts(task)}
+  if missing := [query for query, label in labels.items() if not label]:
+    raise ValueError(
+      f'EvalConfig.classification names {task!r}, in which {missing[0]!r} has '
+      'no label; name it in EvalConfig.retrieval.'
+    )
+  names, positive = retrieval.index_passages(list(labels.values()))
+  return _dress(data, task, list(labels), names, positive)
 
 
 def _dress(

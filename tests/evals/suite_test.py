@@ -67,6 +67,39 @@ def tasks(write_task):
   return suite.load_tasks(config, data_config(*names), in_training=False)
 
 
+def test_texts_find_the_name_of_their_class_among_all(tmp_path, monkeypatch):
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path))
+  rows = [
+    ('a1', 'sum 0', 'number 0'),
+    ('a2', 'sum 0', 'another 0'),  # the same text once more
+    ('b1', 'prime 1', 'number 1'),
+  ]
+  labels = {'sum 0': 'label 0', 'prime 1': 'label 1'}
+  found = [
+    Example(id=i, language='en', query=q, positive=p, label=labels[q])
+    for i, q, p in rows
+  ]
+  examples.write_texts('classes', 'test', found)
+  config = eval_config(classification=('classes',))
+  assert config.tasks == ('classes',)
+  (task,) = suite.load_tasks(config, data_config('classes'), in_training=True)
+  (found,) = task.sets.values()
+  assert found.queries == ('sum 0', 'prime 1')
+  assert found.passages == ('label 0', 'label 1')
+  scores = suite.scores([task], perfect, (16,))
+  assert scores == {'classes/accuracy@16': 1.0}
+  assert suite.score_names(config, (16,)) == list(scores)
+  row = suite.make_row('gemb', task, 16, {'classes': np.array([1, 2])})
+  assert row['metrics'] == {'accuracy': 0.5, 'mrr@10': 0.75}
+
+
+def test_a_task_without_labels_is_no_classification(write_task):
+  name = write_task('sites')
+  config = eval_config(classification=(name,))
+  with pytest.raises(ValueError, match='has no label; name it in EvalConfig.r'):
+    suite.load_tasks(config, data_config(name), in_training=True)
+
+
 def perfect(texts):
   """Gives each text the direction of its number, whatever the language."""
   numbers = [int(text.split()[-1]) for text in texts]
