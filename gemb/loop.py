@@ -23,7 +23,7 @@ from gemb.data.planning import Plan
 from gemb.data.tokenizer import Tokenizer
 from gemb.evals import suite
 from gemb.evals.suite import EvalTask
-from gemb.initial import check_pretrained, initial_params
+from gemb.initial import check_origin, initial_params
 from gemb.model.check import check_embedder
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
@@ -59,10 +59,11 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   run.check_layout(layout)
   _check_best_metric(run)
   with distributed.together():
-    check_pretrained(run)
+    check_origin(run)
   loader = _open_loader(run, layout, config_text)
   tokenizer = loader.tokenizer
   with distributed.together():
+    check_origin(run, tokenizer)
     if loader.teacher:
       loader.teacher.check_prefixes(run.loss.prefixes)
     eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
@@ -114,7 +115,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     )
 
     def make_batch(step: int) -> tuple[Plan, Batch]:
-      return _place(loader, step, run.data.batch_size, layout)
+      return _place(loader, step, layout)
 
     with (
       metrics.open_writer(workdir.root, start=done, steps=run.steps) as writer,
@@ -125,7 +126,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
       else:
         size = sum(x.size for x in jax.tree.leaves(state.params))
         writer.say(f'{size:,} parameters on {layout.mesh.size} devices.')
-      meter = metrics.Meter(run.data.batch_size)
+      meter = metrics.Meter()
       running = None
       for plan, batch in batches:
         state, values = train_step(state, batch)
@@ -230,10 +231,9 @@ def _begin(
     workdir.check_begun(config_text)
 
 
-def _place(
-  loader: Loader, step: int, batch_size: int, layout: Layout
-) -> tuple[Plan, Batch]:
+def _place(loader: Loader, step: int, layout: Layout) -> tuple[Plan, Batch]:
   """Reads this process's rows of a batch, and puts them on its devices."""
+  batch_size = loader.plan.batch_size(step)
   sharding = layout.sharding('batch')
   runs = _runs(sharding, batch_size)
   read = [loader.batch(step, slice(*run)) for run in runs]
@@ -278,10 +278,13 @@ def _runs(sharding: jax.sharding.Sharding, rows: int) -> list[tuple[int, int]]:
 def _check_finite(
   plan: Plan, values: dict[str, Any], loader: Loader, workdir: Workdir
 ) -> dict[str, float]:
-  """Waits for a step; returns its numbers, or raises if they are none."""
+  """Waits for a step; returns its numbers, or raises if they are none.
+
+  Its pairs are counted among them.
+  """
   numbers = {k: float(v) for k, v in values.items() if k != 'example_loss'}
   if math.isfinite(numbers['loss']) and math.isfinite(numbers['gradient_norm']):
-    return numbers
+    return numbers | {'pairs': len(plan.indices)}
   names = [record.name for record in loader.examples(plan.step)]
   finite = np.isfinite(distributed.whole(values['example_loss']))
   bad = [name for name, ok in zip(names, finite, strict=True) if not ok]

@@ -11,6 +11,7 @@ from gemb.model.config import ComputeConfig, EmbedderConfig
 from gemb.model.from_decoder import PretrainedConfig
 from gemb.train.checkpoints import CheckpointConfig
 from gemb.train.optimizer import OptimizerConfig, check_warmup
+from gemb.workdir import ParentConfig
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,9 @@ class Run:
     model: the embedder.
     compute: by which kernel attention is computed, and what is kept for the
       backward pass.
-    pretrained: the decoder that it starts from; None: random parameters.
+    pretrained: the decoder that it starts from.
+    parent: the other run that it starts from, as finetuning does from
+      pre-finetuning. Neither: random parameters.
     data: tasks, prompts, tokenizer and batches.
     loss: temperature and MRL prefixes.
     optimizer: learning rate and decay.
@@ -47,6 +50,7 @@ class Run:
   model: EmbedderConfig
   compute: ComputeConfig = ComputeConfig()
   pretrained: PretrainedConfig | None = None
+  parent: ParentConfig | None = None
   data: DataConfig
   loss: LossConfig
   optimizer: OptimizerConfig
@@ -67,14 +71,14 @@ class Run:
         f'DataConfig.hard_negatives is {self.data.hard_negatives}; set it to '
         "0, or the stage to 'finetune'."
       )
-    check_warmup(self.optimizer, self.steps)
-    B = self.data.batch_size
-    padded = self.data.packing is None
-    if padded and self.microbatch < B and B % self.microbatch:
+    if self.pretrained and self.parent:
       raise ValueError(
-        f'Run.microbatch={self.microbatch} must divide '
-        f'DataConfig.batch_size={B}.'
+        f'Run.pretrained is {self.pretrained.path} and Run.parent '
+        f'{self.parent.workdir}: a run starts from one of them. Remove one.'
       )
+    check_warmup(self.optimizer, self.steps)
+    if self.data.packing is None:
+      self._check_microbatch()
     packing = self.data.packing
     self.compute.check_lengths(
       (packing.row_length,) if packing else self.data.lengths
@@ -86,7 +90,7 @@ class Run:
         f'DataConfig.teacher is {self.data.teacher!r}; give the weight and the '
         'folder of vectors, or neither.'
       )
-    held_out = set(self.evaluation.bitext + self.evaluation.retrieval)
+    held_out = set(self.evaluation.tasks)
     if missing := sorted(held_out - set(self.data.held_out)):
       raise ValueError(
         f'EvalConfig names {missing}, which DataConfig.held_out does not: '
@@ -96,5 +100,22 @@ class Run:
   def check_layout(self, layout: Layout) -> None:
     """Raises ValueError unless the mesh divides batch and microbatch."""
     for name in ('batch', 'pairs'):
-      layout.check_divides(name, self.data.batch_size, 'DataConfig.batch_size')
+      for setting, size in self.data.sizes.items():
+        layout.check_divides(name, size, setting)
     layout.check_divides('batch', self.microbatch, 'Run.microbatch')
+
+  def _check_microbatch(self) -> None:
+    """Raises ValueError unless it makes equal parts of every batch's texts."""
+    R = self.data.hard_negatives
+    for setting, B in self.data.sizes.items():
+      if self.microbatch < B and B % self.microbatch:
+        raise ValueError(
+          f'Run.microbatch={self.microbatch} must divide {setting}={B}.'
+        )
+      parts = -(-B * R // self.microbatch)
+      if parts and B * R % parts:
+        raise ValueError(
+          f'{setting}={B} pairs have {B * R} hard negatives, which make no '
+          f'{parts} equal parts of at most Run.microbatch={self.microbatch} '
+          f'texts; choose a microbatch that divides {B}, or one of {B * R}.'
+        )

@@ -315,14 +315,26 @@ def test_rows_that_are_read_apart_make_the_same_batch(
   data = dataclasses.replace(config.load([tiny_gin])[0].data, packing=packing)
   loader = loop.open_loader(data, seed=0, shards=8)
   where = axes.Layout(axes.make_mesh(axes.MeshConfig()), axes.AxisRules())
-  plan, batch = loop._place(loader, 3, 32, where)
+  plan, batch = loop._place(loader, 3, where)
   apart = [(0, 8), (8, 12), (12, 32)]
   monkeypatch.setattr(loop, '_runs', lambda *_: apart)
-  same_plan, same = loop._place(loader, 3, 32, where)
+  same_plan, same = loop._place(loader, 3, where)
   assert plan.task == same_plan.task
   jax.tree.map(np.testing.assert_array_equal, same, batch)
   _, read = loader.batch(3)
   jax.tree.map(np.testing.assert_array_equal, same, read)
+
+
+def test_a_batch_of_a_tasks_own_size_is_placed(tiny_run, tiny_gin):
+  data = dataclasses.replace(
+    config.load([tiny_gin])[0].data, batch_sizes={'golden_pairs': 16}
+  )
+  loader = loop.open_loader(data, seed=0, shards=8)
+  where = axes.Layout(axes.make_mesh(axes.MeshConfig()), axes.AxisRules())
+  plan, batch = loop._place(loader, 3, where)
+  assert len(plan.indices) == 16
+  _, read = loader.batch(3)
+  jax.tree.map(np.testing.assert_array_equal, batch, read)
 
 
 def test_a_loss_that_is_not_finite_stops_names_and_keeps(

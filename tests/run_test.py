@@ -41,6 +41,17 @@ def change(run, **parts):
       {'microbatch': 24},
       r'Run\.microbatch=24 must divide DataConfig\.batch_size=32',
     ),
+    (
+      {'data': {'batch_sizes': {'golden_pairs': 40}}},
+      r'Run\.microbatch=16 must divide '
+      r"DataConfig\.batch_sizes\['golden_pairs'\]=40",
+    ),
+    (
+      {'microbatch': 64, 'data': {'hard_negatives': 5}},
+      r'batch_size=32 pairs have 160 hard negatives, which make no 3 equal '
+      r'parts of at most Run\.microbatch=64 texts; choose a microbatch that '
+      'divides 32, or one of 160',
+    ),
     ({'loss': {'prefixes': (8, 32)}}, '32'),
     (
       {'loss': {'distillation': 0.5}},
@@ -82,6 +93,9 @@ def test_what_does_not_fit_together_is_refused(run, parts, message):
       'data': {'packing': PackingConfig(row_length=128)},
     },
     {'microbatch': 64},  # the whole batch at once
+    {'microbatch': 160, 'data': {'hard_negatives': 5}},
+    {'microbatch': 64, 'data': {'hard_negatives': 3}},  # twice 48
+    {'data': {'batch_sizes': {'golden_pairs': 48}}},
     {'loss': {'prefixes': (16,)}},
     {'loss': {'distillation': 0.5}, 'data': {'teacher': 'vectors'}},
     {'evaluation': {'bitext': (), 'retrieval': ()}},
@@ -123,3 +137,13 @@ def test_a_mesh_that_does_not_is_refused(run, sizes, microbatch, message):
   changed = change(run, microbatch=microbatch)
   with pytest.raises(ValueError, match=message):
     changed.check_layout(layout(run, **sizes))
+
+
+def test_a_mesh_divides_the_batches_of_every_task(run):
+  changed = change(run, data={'batch_sizes': {'golden_pairs': 48}})
+  changed.check_layout(layout(run, data=16))
+  with pytest.raises(
+    ValueError,
+    match=r"batch_sizes\['golden_pairs'\] is 48, which the 32 devices",
+  ):
+    changed.check_layout(layout(run, data=32))

@@ -75,7 +75,7 @@ def main() -> None:
   run, _ = gemb_config.load(options.gin_file or [QUICKSTART], [])
   data = run.data if options.gin_file else synthetic_config()
   config = dataclasses.replace(
-    data, batch_size=options.batch_size or data.batch_size
+    data, batch_size=options.batch_size or data.batch_size, batch_sizes={}
   )
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)

@@ -58,6 +58,7 @@ def for_cpus(run: Run) -> Run:
   """Returns the run without what accelerators have alone.
 
   That is attention kernels, and bfloat16, whose rounding would hide mistakes.
+  One batch is computed, the largest where tasks have sizes of their own.
   """
   encoder = dataclasses.replace(run.model.encoder, dtype='float32')
   compute = run.compute
@@ -67,6 +68,7 @@ def for_cpus(run: Run) -> Run:
     run,
     model=dataclasses.replace(run.model, encoder=encoder),
     compute=compute,
+    data=run.data.of_largest_batch(),
     loss=dataclasses.replace(run.loss, dtype='float32'),
   )
 

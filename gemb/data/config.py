@@ -68,6 +68,9 @@ class DataConfig:
       source has its own, unless it is given here.
     tokenizer: of all tasks.
     batch_size: B, examples in a global batch.
+    batch_sizes: {seqio Task: B}, of tasks whose batches have another size, as
+      Gemini Embedding 2 (arXiv:2605.27295) tunes it for each task. Rates stay
+      those of batches. The train step is compiled for each size.
     shapes: (query, passage) lengths in tokens that batches are padded to. A
       batch takes the first that its longest texts fit into, so order them by
       cost; the last must be the longest on both sides, and cuts what is longer
@@ -85,7 +88,10 @@ class DataConfig:
       string, so that the model also works without (Gemini Embedding 2,
       arXiv:2605.27295, section 3.2).
     mined_negatives: {seqio Task: JSON lines of `id` and `negatives`}, hard
-      negatives by the id of the example.
+      negatives by the id of the example: one's own, or a TASK.*.jsonl of
+      `gemb mine`, `score` or `filter`.
+    filtered: {seqio Task: JSON lines of `id`}; the examples that they name are
+      dropped, as in a TASK.dropped.jsonl of `gemb filter`.
     held_out: seqio Tasks for evaluation; training examples that share a text
       with them are dropped.
     contaminated: a report of `gemb decontaminate`; the examples that it names
@@ -101,6 +107,7 @@ class DataConfig:
   prompts: dict[str, str | tuple[str, str]]
   tokenizer: TokenizerConfig
   batch_size: int
+  batch_sizes: dict[str, int] = dataclasses.field(default_factory=dict)
   shapes: tuple[tuple[int, int], ...]
   hard_negatives: int = 0
   window: int = 16
@@ -108,6 +115,7 @@ class DataConfig:
   mixed: bool = False
   drop_task_string: float = 0.0
   mined_negatives: dict[str, str] = dataclasses.field(default_factory=dict)
+  filtered: dict[str, str] = dataclasses.field(default_factory=dict)
   held_out: tuple[str, ...] = ()
   contaminated: str | None = None
   teacher: str | None = None
@@ -115,11 +123,14 @@ class DataConfig:
   modules: tuple[str, ...] = ()
 
   def __post_init__(self):
-    for name in ('batch_size', 'window'):
-      if getattr(self, name) < 1:
-        raise ValueError(
-          f'DataConfig.{name} is {getattr(self, name)}; it must be at least 1.'
-        )
+    for name, value in {**self.sizes, 'DataConfig.window': self.window}.items():
+      if value < 1:
+        raise ValueError(f'{name} is {value}; it must be at least 1.')
+    if self.mixed and self.batch_sizes:
+      raise ValueError(
+        f'DataConfig.batch_sizes is {self.batch_sizes}, but with '
+        'DataConfig.mixed a batch is of all tasks; leave out one of them.'
+      )
     if self.hard_negatives < 0:
       raise ValueError(
         f'DataConfig.hard_negatives is {self.hard_negatives}; it must not be '
@@ -153,13 +164,33 @@ class DataConfig:
         f'DataConfig.sources has more than one source of {twice}; give each a '
         'task name of its own.'
       )
-    for task in (*self.rates, *self.held_out):
+    for task in (*self.rates, *self.held_out, *self.batch_sizes):
       self.prompt(task)
 
   @property
   def lengths(self) -> tuple[int, ...]:
     """All padded lengths in tokens, ascending."""
     return tuple(sorted({length for shape in self.shapes for length in shape}))
+
+  @property
+  def sizes(self) -> dict[str, int]:
+    """{setting: B}, the sizes that batches have, by what decides them."""
+    return {
+      f'DataConfig.batch_sizes[{task!r}]'
+      if task in self.batch_sizes
+      else 'DataConfig.batch_size': self.batch_size_of(task)
+      for task in self.rates
+    }
+
+  def batch_size_of(self, task: str) -> int:
+    """Returns B of a task's batches."""
+    return self.batch_sizes.get(task, self.batch_size)
+
+  def of_largest_batch(self) -> 'DataConfig':
+    """Returns the same with all batches as large as the largest."""
+    return dataclasses.replace(
+      self, batch_size=max(self.sizes.values()), batch_sizes={}
+    )
 
   def prompt(self, task: str) -> prompts_lib.Prompt:
     """Returns the templates of a task.

@@ -112,8 +112,13 @@ class Loader:
     A run may go on from a checkpoint only where this is the same.
     """
     c = self._config
-    taught = {'teacher': self.teacher.identity()} if self.teacher else {}
-    return taught | {
+    # What was added later is named where it is used: old checkpoints stay.
+    added: dict[str, Any] = {}
+    if self.teacher:
+      added['teacher'] = self.teacher.identity()
+    if own := {t: n for t, n in c.batch_sizes.items() if t in c.rates}:
+      added['batch_sizes'] = own
+    return added | {
       'tokenizer': self.tokenizer.sha256,
       'tasks': {
         task: {

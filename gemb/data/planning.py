@@ -111,8 +111,7 @@ class Planner:
 
   def __call__(self, step: int) -> Plan:
     """Returns the plan of a step."""
-    mixed = self._config.mixed
-    task, ordinal = (MIXED, step) if mixed else self._schedule(step)
+    task, ordinal = self._place(step)
     window, offset = divmod(ordinal, self._config.window)
     views_WB, indices_WB = self._window(task, window)
     view, indices = views_WB[offset], indices_WB[offset]
@@ -132,6 +131,15 @@ class Planner:
       shape=shape,
       packings=packings,
     )
+
+  def batch_size(self, step: int) -> int:
+    """Returns B of a step; draws nothing."""
+    task, _ = self._place(step)
+    return self._config.batch_size_of(task)
+
+  def _place(self, step: int) -> tuple[str, int]:
+    """Returns a step's task, and how many batches of it came before."""
+    return (MIXED, step) if self._config.mixed else self._schedule(step)
 
   def _draw(self, task: str, positions: Int64[np.ndarray, 'n']) -> _Drawn:
     """Returns the examples at these positions of a task, or of all."""
@@ -156,7 +164,7 @@ class Planner:
     self, task: str, window: int
   ) -> tuple[Int64[np.ndarray, 'W B'], Int64[np.ndarray, 'W B']]:
     """Returns view and index of the examples of W batches."""
-    W, B = self._config.window, self._config.batch_size
+    W, B = self._config.window, self._config.batch_size_of(task)
     drawn = self._draw(task, np.arange(window * W * B, (window + 1) * W * B))
     lengths = self._lengths(drawn.view, drawn.indices)
     if self._config.packing:
@@ -230,6 +238,15 @@ class Planner:
           rows.append(packing.round_up(needed, self._rows_at_once))
           weights.append(rate)
     return packing.choose_rungs(rows, weights, most)
+
+
+def pairs_until(config: DataConfig, step: int, *, seed: int) -> int:
+  """Returns how many pairs the batches of the steps before this one have."""
+  if not config.batch_sizes:
+    return step * config.batch_size
+  tasks, _ = Schedule(config.rates, seed).many(np.arange(step))
+  sizes = [config.batch_size_of(task) for task in config.rates]
+  return int(np.array(sizes)[tasks].sum())
 
 
 def text_limits(config: DataConfig) -> Int64[np.ndarray, 'I']:

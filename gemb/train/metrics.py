@@ -112,13 +112,12 @@ def open_writer(
 class Meter:
   """Averages the steps' numbers, and measures speed, between two lines."""
 
-  def __init__(self, batch_size: int):
-    """Starts the clock; `batch_size` is the pairs of a step."""
-    self._batch_size = batch_size
+  def __init__(self):
+    """Starts the clock."""
     self._restart()
 
   def add(self, values: Values) -> None:
-    """Adds the numbers of a finished step, of which 'tokens' is summed."""
+    """Adds the numbers of a finished step: 'pairs' and 'tokens' are summed."""
     self._steps.append(values)
 
   def read(self) -> dict[str, float]:
@@ -131,9 +130,10 @@ class Meter:
       name: sum(step[name] for step in self._steps) / len(self._steps)
       for name in self._steps[0]
     }
-    tokens = means.pop('tokens') * len(self._steps)
+    pairs, tokens = (
+      means.pop(name) * len(self._steps) for name in ('pairs', 'tokens')
+    )
     means['learning_rate'] = self._steps[-1]['learning_rate']
-    pairs = self._batch_size * len(self._steps)
     self._restart()
     return means | {
       'pairs_per_second': pairs / seconds,

@@ -25,6 +25,19 @@ def test_a_config_cannot_be_changed(make_config):
   ('changes', 'message'),
   [
     ({'batch_size': 0}, 'batch_size is 0; it must be at least 1'),
+    (
+      {'batch_sizes': {'golden_pairs': 0}},
+      "batch_sizes['golden_pairs'] is 0; it must be at least 1",
+    ),
+    (
+      {'batch_sizes': {'golden_pair': 4}},
+      "no prompt for task 'golden_pair'; it has some for ['golden_pairs']",
+    ),
+    (
+      {'batch_sizes': {'golden_pairs': 4}, 'mixed': True},
+      "batch_sizes is {'golden_pairs': 4}, but with DataConfig.mixed a batch "
+      'is of all tasks',
+    ),
     ({'window': 0}, 'window is 0; it must be at least 1'),
     ({'hard_negatives': -1}, 'hard_negatives is -1; it must not be negative'),
     ({'drop_task_string': 1.0}, 'drop_task_string is 1.0; it is the share'),
@@ -81,3 +94,22 @@ def test_the_smallest_config_is_accepted(make_config):
 def test_the_lengths_of_all_shapes_are_ascending(make_config):
   config = make_config(shapes=((16, 64), (16, 16), (64, 64), (64, 128)))
   assert config.lengths == (16, 64, 128)
+
+
+def test_a_batch_has_the_size_of_its_task(make_config):
+  prompts = dict.fromkeys('abc', 'clustering')
+  config = make_config(
+    rates={'a': 1.0, 'b': 1.0},
+    prompts=prompts,
+    batch_sizes={'b': 12, 'c': 99},  # c is not trained on
+  )
+  assert [config.batch_size_of(task) for task in 'ab'] == [8, 12]
+  assert config.sizes == {
+    'DataConfig.batch_size': 8,
+    "DataConfig.batch_sizes['b']": 12,
+  }
+  largest = config.of_largest_batch()
+  assert largest.sizes == {'DataConfig.batch_size': 12}
+  alone = make_config(rates={'b': 1.0}, prompts=prompts, batch_sizes={'b': 4})
+  assert alone.sizes == {"DataConfig.batch_sizes['b']": 4}
+  assert alone.of_largest_batch().batch_size == 4

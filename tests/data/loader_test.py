@@ -291,11 +291,27 @@ def test_the_identity_names_what_batches_depend_on(loader, make_loader):
     {'seed': 1},
     {'window': 4},
     {'batch_size': 16},
+    {'batch_sizes': {'a': 16}},
     {'shapes': ((32, 32),)},
     {'rates': {'a': 2.0, 'b': 1.0}},
   ):
     other = make_loader(tasks, **{'hard_negatives': 2, **changes}).identity()
     assert other != identity
+
+
+def test_batch_sizes_are_in_the_identity_only_where_tasks_have_some(
+  loader, make_loader
+):
+  tasks = {'a': [], 'b': []}  # written already
+  assert 'batch_sizes' not in loader.identity()
+  prompts = dict.fromkeys('abc', 'search result')
+  sizes = {'b': 4, 'c': 2}  # c is not trained on
+  other = make_loader(
+    tasks, hard_negatives=2, prompts=prompts, batch_sizes=sizes
+  )
+  assert other.identity() == loader.identity() | {'batch_sizes': {'b': 4}}
+  plan, batch = other.batch(0)
+  assert (plan.task, len(batch.texts.query)) == ('b', 4)
 
 
 def test_the_identity_names_the_records(make_loader):

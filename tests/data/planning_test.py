@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gemb.data.config import PackingConfig
-from gemb.data.planning import MIXED, Planner
+from gemb.data.planning import MIXED, Planner, pairs_until
 from gemb.data.sampling import Schedule
 
 
@@ -61,6 +61,8 @@ def examples(plan):
     {'packing': PACKING, 'hard_negatives': 2, 'drop_task_string': 0.25},
     {'mixed': True},
     {'mixed': True, 'packing': PACKING},
+    {'batch_sizes': {'b': 8, 'c': 40}},
+    {'batch_sizes': {'b': 8, 'c': 40}, 'packing': PACKING},
   ],
 )
 def test_the_examples_of_a_step_are_the_same_on_any_number_of_devices(
@@ -86,6 +88,39 @@ def test_each_epoch_of_each_task_has_each_example_once(
     seen = [counts[view, i] for i in range(len(LENGTHS[task][0]))]
     # A window may have been begun, and not ended, for each task.
     assert max(seen) - min(seen) <= 1 + 4 * 64 // len(seen)
+
+
+@pytest.mark.parametrize('packing', [None, PACKING])
+def test_each_task_walks_through_its_examples_by_its_own_batch_size(
+  make_planner, packing
+):
+  sizes = {'a': 64, 'b': 101, 'c': 14}
+  planner = make_planner(
+    window=1, packing=packing, batch_sizes={'b': 101, 'c': 14}
+  )
+  drawn = {task: [] for task in sizes}
+  for step in range(200):
+    plan = planner(step)
+    assert len(plan.indices) == planner.batch_size(step) == sizes[plan.task]
+    drawn[plan.task] += plan.indices.tolist()
+  # An epoch of 'b' is 11 of its batches, one of 'c' 5.
+  assert sorted(drawn['b'][: 11 * 101]) == list(range(1_111))
+  assert sorted(drawn['c'][:70]) == sorted(drawn['c'][70:140]) == [*range(70)]
+  rates = [len(drawn[task]) / sizes[task] for task in sizes]
+  assert rates == pytest.approx([100, 60, 40], abs=15)  # of batches, as ever
+
+
+def test_the_pairs_of_a_run_are_those_of_its_batches(make_planner, make_config):
+  sizes = {'b': 8, 'c': 40}
+  planner = make_planner(batch_sizes=sizes, seed=3)
+  config = make_config(rates=RATES, batch_size=64, batch_sizes=sizes)
+  counted = sum(len(planner(step).indices) for step in range(77))
+  assert pairs_until(config, 77, seed=3) == counted
+  # Of 1,000 batches 500 are of 'a', 300 of 'b' and 200 of 'c'.
+  assert pairs_until(config, 2_000, seed=3) == 2 * (
+    500 * 64 + 300 * 8 + 200 * 40
+  )
+  assert pairs_until(make_config(), 5, seed=0) == 40
 
 
 def test_mixed_batches_have_all_tasks_by_their_rates(make_planner):

@@ -34,6 +34,29 @@ def test_a_plan_tells_memory_speed_and_cost(plan):
   assert 'at $1.2 a chip-hour' in output
 
 
+@pytest.mark.usefixtures('answered')
+def test_where_tasks_have_batch_sizes_the_largest_is_planned(plan):
+  sizes = '--gin.DataConfig.batch_sizes={"golden_pairs": 64}'
+  status, output, _ = plan('--topology=v5e:2x2', sizes)
+  assert status == 0
+  assert output.startswith('64 pairs with 1 hard negatives')
+  assert '\n640 pairs take at least' in output  # in 10 steps
+
+
+def test_a_plan_is_refused_where_the_mesh_fits_one_batch_size_alone(plan):
+  prompts = '--gin.DataConfig.prompts={"golden_pairs": "search result", '
+  prompts += '"golden_held_out": "search result", "b": "search result"}'
+  status, _, error = plan(
+    '--topology=v5e:4x4',
+    prompts,
+    '--gin.DataConfig.rates={"golden_pairs": 1.0, "b": 1.0}',
+    '--gin.DataConfig.batch_sizes={"b": 24}',
+    '--gin.Run.microbatch=96',
+  )
+  assert status == 2
+  assert "DataConfig.batch_sizes['b'] is 24, which the 16 devices" in error
+
+
 def test_sharding_is_shown_without_a_compiler(plan):
   status, output, _ = plan(
     '--topology=v5e:4x4', '--show-sharding', '--gin.MeshConfig.fsdp=4'

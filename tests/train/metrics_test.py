@@ -22,24 +22,25 @@ def clock(monkeypatch):
 
 
 def step(**values):
-  return {'loss': 1.0, 'learning_rate': 0.1, 'tokens': 100.0, **values}
+  numbers = {'loss': 1.0, 'learning_rate': 0.1, 'pairs': 8, 'tokens': 100.0}
+  return numbers | values
 
 
 def test_numbers_are_averaged_over_the_steps_between_two_lines(clock):
-  meter = Meter(batch_size=8)
+  meter = Meter()
   meter.add(step(loss=1.0))
-  meter.add(step(loss=4.0, learning_rate=0.2, tokens=200.0))
+  meter.add(step(loss=4.0, learning_rate=0.2, pairs=4, tokens=200.0))
   clock(2.0)
   assert meter.read() == {
     'loss': 2.5,
     'learning_rate': 0.2,  # the last
-    'pairs_per_second': 8.0,
+    'pairs_per_second': 6.0,
     'tokens_per_second': 150.0,
   }
 
 
 def test_every_line_starts_anew(clock):
-  meter = Meter(batch_size=8)
+  meter = Meter()
   meter.add(step(loss=100.0))
   clock(50.0)
   meter.read()
@@ -51,7 +52,7 @@ def test_every_line_starts_anew(clock):
 
 
 def test_time_that_is_not_training_is_left_out(clock):
-  meter = Meter(batch_size=8)
+  meter = Meter()
   meter.add(step())
   clock(1.0)
   with meter.paused():
