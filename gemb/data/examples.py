@@ -5,10 +5,12 @@ files, whichever seqio source, library or language they came from.
 """
 
 import dataclasses
+import hashlib
 import json
 import pathlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from typing import BinaryIO
 
 from gemb import files
 from gemb.data.archives import data_dir
@@ -81,6 +83,20 @@ def write_texts(
     file.write(json.dumps(head | dict(counts or {})).ljust(width))
 
 
+def texts_sha256(task: str) -> str:
+  """Returns the sha256 of a task's examples: of its texts but the first line.
+
+  Raises:
+    FileNotFoundError: if `gemb cache` has not written them yet.
+  """
+  with _open_texts(task) as file:
+    file.readline()
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+      digest.update(block)
+  return digest.hexdigest()
+
+
 def read_texts(
   task: str, start: int = 0, stop: int | None = None
 ) -> Iterator[Example]:
@@ -95,28 +111,48 @@ def read_texts(
     FileNotFoundError: if `gemb cache` has not written them yet.
     ValueError: if the file is damaged.
   """
+  return (example for _, example in read_places(task, start, stop))
+
+
+def read_places(
+  task: str, start: int = 0, stop: int | None = None
+) -> Iterator[tuple[int, Example]]:
+  """Yields the same, each with the byte at which its line begins."""
   path = texts_path(task)
-  if not path.is_file():
-    raise FileNotFoundError(
-      f'The texts of task {task!r} are not at {path}; run `gemb cache` with '
-      'the same --gin_file.'
-    )
-  with path.open('rb') as file:
+  with _open_texts(task) as file:
     position = file.seek(start) or len(file.readline())
     for number, line in enumerate(file, start=1 if start else 2):
       if stop is not None and position >= stop:
         break
-      position += len(line)
       try:
-        values = json.loads(line)
+        yield position, parse(line)
       except ValueError as error:
         after = f' after byte {start}' if start else ''
         raise ValueError(
           f'Line {number}{after} of {path} is damaged ({error}). Delete that '
           'file and run `gemb cache` again.'
         ) from error
-      values['negatives'] = tuple(values['negatives'])
-      yield Example(**values)
+      position += len(line)
+
+
+def parse(line: bytes) -> Example:
+  """Returns the example of a line.
+
+  Raises:
+    ValueError: if it is damaged.
+  """
+  values = json.loads(line)
+  return Example(**values | {'negatives': tuple(values['negatives'])})
+
+
+def _open_texts(task: str) -> BinaryIO:
+  path = texts_path(task)
+  if not path.is_file():
+    raise FileNotFoundError(
+      f'The texts of task {task!r} are not at {path}; run `gemb cache` with '
+      'the same --gin_file.'
+    )
+  return path.open('rb')
 
 
 def normalise(text: str) -> str:
@@ -129,3 +165,11 @@ def normalise(text: str) -> str:
   True
   """
   return ' '.join(re.findall(r'\w+', text.casefold()))
+
+
+def text_key(text: str) -> str:
+  """Returns what a text has in common with those that are taken for the same.
+
+  That is what `normalise` leaves of it; signs alone are told apart as they are.
+  """
+  return normalise(text) or text

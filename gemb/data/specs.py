@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import json
 import pathlib
+from collections.abc import Mapping
 
 from gemb.data.archives import data_dir
 from gemb.data.config import DataConfig
@@ -27,6 +28,8 @@ class CacheSpec:
     mined: sha256 of the file of mined hard negatives; None: there is none.
     contaminated: checksum of the examples that were left out because they
       overlap with evaluation sets; None: nobody looked.
+    filtered: sha256 of the file that names examples to leave out; None: there
+      is none.
     format: of the records.
   """
 
@@ -37,12 +40,16 @@ class CacheSpec:
   held_out: tuple[str, ...]
   mined: str | None = None
   contaminated: str | None = None
+  filtered: str | None = None
   format: int = FORMAT
 
   @property
   def folder(self) -> pathlib.Path:
     """Where these records lie, or will."""
-    text = json.dumps(dataclasses.asdict(self), sort_keys=True)
+    values = dataclasses.asdict(self)
+    if self.filtered is None:  # caches from before there was such a file stay
+      del values['filtered']
+    text = json.dumps(values, sort_keys=True)
     fingerprint = hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
     return data_dir() / 'cache' / self.task / fingerprint
 
@@ -74,19 +81,20 @@ def make_spec(
   prompt = config.prompt(task)
   if not with_task:
     prompt = prompt.without_task()
-  mined, contaminated = config.mined_negatives.get(task), config.contaminated
+  contaminated = config.contaminated
   return CacheSpec(
     task=task,
     query_template=prompt.query,
     passage_template=prompt.passage,
     tokenizer_sha256=tokenizer.sha256,
     held_out=tuple(sorted(config.held_out)),
-    mined=None if mined is None else _sha256(task, mined),
+    mined=_sha256(task, 'mined_negatives', config.mined_negatives),
     contaminated=(
       None
       if contaminated is None
       else load_contaminated(pathlib.Path(contaminated)).checksum(task)
     ),
+    filtered=_sha256(task, 'filtered', config.filtered),
   )
 
 
@@ -101,12 +109,16 @@ def make_specs(
   return [make_spec(config, task, tokenizer, with_task=w) for w in both]
 
 
-def _sha256(task: str, path: str) -> str:
+def _sha256(task: str, field: str, paths: Mapping[str, str]) -> str | None:
+  """Returns the checksum of a task's file, if it has one."""
+  if task not in paths:
+    return None
+  path = paths[task]
   try:
     with pathlib.Path(path).open('rb') as file:
       return hashlib.file_digest(file, 'sha256').hexdigest()
   except OSError as error:
     raise OSError(
-      f'The mined negatives of task {task!r} cannot be read at {path} '
-      f'({error.strerror}); check DataConfig.mined_negatives.'
+      f'The file of task {task!r} cannot be read at {path} '
+      f'({error.strerror}); check DataConfig.{field}.'
     ) from error

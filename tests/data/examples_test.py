@@ -30,6 +30,31 @@ def test_texts_are_read_as_they_were_written():
   assert list(examples.read_texts('task')) == EXAMPLES
 
 
+def test_each_is_read_with_the_byte_at_which_its_line_begins(folder):
+  examples.write_texts('task', 'source/1.0', EXAMPLES)
+  content = (folder / 'texts' / 'task.jsonl').read_bytes()
+  for start, example in examples.read_places('task'):
+    line = content[start:].split(b'\n')[0]
+    assert examples.parse(line) == example
+    assert next(examples.read_texts('task', start)) == example
+
+
+def test_the_checksum_is_of_the_examples_alone():
+  examples.write_texts('task', 'source/1.0', EXAMPLES)
+  first = examples.texts_sha256('task')
+  examples.write_texts('task', 'source/2.0', EXAMPLES, {'bad': 3})
+  assert examples.texts_sha256('task') == first
+  examples.write_texts('task', 'source/2.0', EXAMPLES[:2])
+  assert examples.texts_sha256('task') != first
+  with pytest.raises(FileNotFoundError, match="texts of task 'other' are not"):
+    examples.texts_sha256('other')
+
+
+def test_texts_of_signs_alone_are_told_apart():
+  assert examples.text_key('Sign in!') == examples.text_key('sign  in')
+  assert examples.text_key('+') != examples.text_key('-')
+
+
 def test_the_file_is_json_lines_after_a_line_about_them(folder):
   examples.write_texts('task', 'source/1.0', EXAMPLES[:1])
   content = (folder / 'texts' / 'task.jsonl').read_text(encoding='utf-8')

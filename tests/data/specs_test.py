@@ -30,6 +30,7 @@ def test_the_folder_of_a_spec_stays_what_it_was(data_folder):
     ('held_out', ()),
     ('mined', 'ef'),
     ('contaminated', '01'),
+    ('filtered', '23'),
     ('format', FORMAT + 1),
   ],
 )
@@ -48,6 +49,7 @@ def test_each_field_of_a_spec_is_tested_above():
     'held_out',
     'mined',
     'contaminated',
+    'filtered',
     'format',
   }
 

@@ -6,6 +6,7 @@ becomes. It holds
   job.json        the spec, and which bytes of the task's texts each shard takes
   held_out.npy    hashes of texts and of ids: examples that have one are
   overlaps.npy    dropped
+  filtered.npy
   mined.npy       where the lines of mined hard negatives are
   shard-*         the finished shards, each with its lengths and counts
 
@@ -23,6 +24,7 @@ import os
 import pathlib
 import platform
 import shutil
+from typing import Any
 
 import numpy as np
 import sentencepiece
@@ -32,7 +34,7 @@ import gemb
 from gemb import files
 from gemb.data import examples, locks
 from gemb.data.archives import data_dir
-from gemb.data.caching import mined
+from gemb.data.caching import mined, side_files
 from gemb.data.config import DataConfig
 from gemb.data.contamination import load_contaminated
 from gemb.data.records import read_manifest, shard_name, text_id
@@ -40,6 +42,7 @@ from gemb.data.specs import CacheSpec
 from gemb.data.tokenizer import Tokenizer
 
 EXAMPLES = 32_768  # of a shard, before any are dropped
+_FORMAT = 2  # raised whenever there have to be other files in a job
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -172,8 +175,8 @@ def _recipe(spec: CacheSpec) -> str:
     task: examples.texts_path(task).stat().st_size for task in sources(spec)
   }
   made_by = versions()
-  decisive = [made_by['sentencepiece'], made_by['array_record'], EXAMPLES]
-  text = json.dumps([sources(spec), sizes, *decisive])
+  libraries = made_by['sentencepiece'], made_by['array_record']
+  text = json.dumps([sources(spec), sizes, *libraries, EXAMPLES, _FORMAT])
   return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
 
 
@@ -189,11 +192,14 @@ def _begin(
     contaminated = load_contaminated(pathlib.Path(config.contaminated))
   held_out = _held_out(spec.held_out, json.dumps(sources(spec)))
   ids = contaminated.ids(spec.task) if contaminated else ()
+  filtered = _filtered(config, spec.task)
+  lines = None if side_file is None else _mined(spec.task, side_file)
   folder.mkdir(parents=True, exist_ok=True)
   save_array(folder / 'held_out.npy', held_out)
   save_array(folder / 'overlaps.npy', _hashes(map(text_id, ids)))
-  if side_file is not None:
-    save_array(folder / 'mined.npy', mined.index_lines(pathlib.Path(side_file)))
+  save_array(folder / 'filtered.npy', filtered)
+  if lines is not None:
+    save_array(folder / 'mined.npy', lines)
   job = {
     'spec': dataclasses.asdict(spec),
     'tokenizer': _from_data_folder(tokenizer.path),
@@ -204,6 +210,28 @@ def _begin(
   }
   # Last: without it there is no job.
   files.write_file(folder / 'job.json', json.dumps(job))
+
+
+def _mined(task: str, path: str) -> UInt64[np.ndarray, '3 n']:
+  """Returns where the lines of a task's mined hard negatives are."""
+  lines = mined.index_lines(pathlib.Path(path))
+  side_files.check_task(pathlib.Path(path), lines, task)
+  return lines
+
+
+def _filtered(config: DataConfig, task: str) -> UInt64[np.ndarray, 'n']:
+  """Returns the hashes of the ids that are dropped by name, ascending."""
+  if task not in config.filtered:
+    return np.zeros(0, np.uint64)
+
+  def check(values: dict[str, Any]) -> None:
+    if 'negatives' in values:
+      raise ValueError('it has "negatives": it is of an example that is kept')
+
+  path = pathlib.Path(config.filtered[task])
+  lines = side_files.index_lines(path, check, '{"id": "a/1"}')
+  side_files.check_task(path, lines, task)
+  return lines[0]
 
 
 # The same for all tasks of a run, as long as the texts are.

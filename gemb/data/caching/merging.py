@@ -17,6 +17,7 @@ from gemb.data import locks
 from gemb.data.caching.jobs import Job, is_current, lock_path, versions
 
 _ROWS = 1 << 20  # of lengths, held in memory at once
+_REASONS = ('held out', 'contaminated', 'filtered')  # why some are dropped
 
 
 def complete_job(job: Job) -> str:
@@ -63,7 +64,7 @@ def _complete(job: Job) -> str:
       'sources': job.sources,
       'examples': len(lengths),
       'tokens': int(lengths.sum(dtype=np.int64)),
-      'dropped': {r: counts[r] for r in ('held out', 'contaminated')},
+      'dropped': {reason: counts[reason] for reason in _REASONS},
       'mined': _mined(job, counts['mined']),
       'contamination': job.contamination,
       'shards': told,
@@ -76,28 +77,21 @@ def _complete(job: Job) -> str:
 
 
 def _summary(manifest: dict) -> str:
-  """Returns a line about a cache, and one if mined negatives are left over."""
+  """Returns a line about a cache."""
   task, dropped = manifest['spec']['task'], manifest['dropped']
   reasons = ', '.join(f'{n:,} {reason}' for reason, n in dropped.items() if n)
-  said = (
+  return (
     f'{task}: {manifest["examples"]:,} examples, {sum(dropped.values()):,} '
     f'dropped{f" ({reasons})" if reasons else ""}, '
     f'{manifest["tokens"]:,} tokens'
   )
-  mined = manifest['mined']
-  if mined and mined['unknown']:
-    said += (
-      f'\n{task}: {mined["unknown"]:,} of {mined["lines"]:,} lines of mined '
-      'hard negatives have an id that no example has'
-    )
-  return said
 
 
 def _mined(job: Job, found: int) -> dict[str, int] | None:
   if job.mined is None:
     return None
   lines = np.load(job.folder / 'mined.npy', mmap_mode='r').shape[1]
-  return {'lines': lines, 'found': found, 'unknown': max(lines - found, 0)}
+  return {'lines': lines, 'found': found}
 
 
 def _link(path: pathlib.Path, folder: pathlib.Path) -> None:

@@ -5,16 +5,16 @@ a small part of it: so it is read once, checked and indexed by the hashes of its
 ids (24 bytes a line), and lines are then read where they lie.
 """
 
-import array
 import dataclasses
-import json
 import pathlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, UInt64
+from jaxtyping import UInt64
 
-from gemb.data.examples import Example, normalise
+from gemb.data.caching import side_files
+from gemb.data.examples import Example, text_key
 from gemb.data.records import text_id
 
 
@@ -28,23 +28,14 @@ def index_lines(path: pathlib.Path) -> UInt64[np.ndarray, '3 n']:
     ValueError: if a line is no JSON object of an id and a list of texts, or an
       id comes twice.
   """
-  hashes, starts, stops = (array.array('Q') for _ in range(3))
-  with path.open('rb') as file:
-    for number, line in enumerate(file, start=1):
-      try:
-        name, _ = _parse(line)
-      except ValueError as error:
-        raise ValueError(
-          f'Line {number} of {path} is malformed ({error}); wanted a line such '
-          'as {"id": "a/1", "negatives": ["a text", "another"]}.'
-        ) from error
-      hashes.append(text_id(name))
-      starts.append(stops[-1] if stops else 0)
-      stops.append(starts[-1] + len(line))
-  lines = np.array([hashes, starts, stops], np.uint64)
-  lines = lines[:, np.argsort(lines[0], kind='stable')]
-  _check_unique(path, lines)
-  return lines
+  # Only rows of curation, which say what they are, have more in them.
+  made_by_hand = side_files.read_about(path) is None
+
+  def check(values: dict[str, Any]) -> None:
+    _check(values, alone=made_by_hand)
+
+  wanted = '{"id": "a/1", "negatives": ["a text", "another"]}'
+  return side_files.index_lines(path, check, wanted)
 
 
 class MinedNegatives:
@@ -65,7 +56,7 @@ class MinedNegatives:
     if int(hashes[place]) != text_id(name):
       return None
     line = self._content[int(starts[place]) : int(stops[place])]
-    return _parse(line.tobytes())[1]
+    return side_files.parse(line.tobytes())['negatives']
 
   def add_to(self, example: Example) -> Example:
     """Returns an example with its mined negatives; itself if it has none."""
@@ -87,40 +78,19 @@ def join(example: Example, mined: Sequence[str]) -> tuple[str, ...]:
   >>> join(own, ['Perhaps', 'no', 'yes!'])
   ('Perhaps', 'no', 'So')
   """
-  seen, kept = {_key(example.positive)}, []
+  seen, kept = {text_key(example.positive)}, []
   for text in (*mined, *example.negatives):
-    if _key(text) not in seen:
-      seen.add(_key(text))
+    if text_key(text) not in seen:
+      seen.add(text_key(text))
       kept.append(text)
   return tuple(kept)
 
 
-def _key(text: str) -> str:
-  return normalise(text) or text  # signs alone are told apart as they are
-
-
-def _parse(line: bytes) -> tuple[str, list[str]]:
-  values = json.loads(line)
-  if not isinstance(values, dict) or values.keys() != {'id', 'negatives'}:
+def _check(values: dict[str, Any], *, alone: bool) -> None:
+  if alone and values.keys() != {'id', 'negatives'}:
     raise ValueError('it is no object of "id" and "negatives" alone')
-  name, negatives = values['id'], values['negatives']
-  if not isinstance(name, str):
-    raise ValueError(f'its "id" is {name!r}, no text')
+  negatives = values.get('negatives')
   if not isinstance(negatives, list) or not all(
     isinstance(text, str) for text in negatives
   ):
     raise ValueError('its "negatives" are no list of texts')
-  return name, negatives
-
-
-def _check_unique(path: pathlib.Path, lines: UInt64[np.ndarray, '3 n']) -> None:
-  hashes, starts, _ = lines
-  twice: Int64[np.ndarray, _] = np.flatnonzero(hashes[1:] == hashes[:-1])
-  if len(twice):
-    with path.open('rb') as file:
-      file.seek(int(starts[twice[0]]))
-      name, _ = _parse(file.readline())
-    raise ValueError(
-      f'{path} has more than one line for id {name!r}; put all of its '
-      'negatives into one.'
-    )

@@ -68,6 +68,7 @@ class Maker:
     *,
     held_out: UInt64[np.ndarray, 'h'],
     overlaps: UInt64[np.ndarray, 'o'],
+    filtered: UInt64[np.ndarray, 'f'],
     negatives: mined.MinedNegatives | None = None,
   ):
     """Takes all that decides a record.
@@ -76,13 +77,16 @@ class Maker:
       prompt: of the task.
       tokenizer: of the run.
       held_out: ascending hashes of texts that no example may have.
-      overlaps: ascending hashes of the ids of examples to drop.
+      overlaps: ascending hashes of the ids of examples to drop, because they
+        overlap with an evaluation set.
+      filtered: the same of those that `gemb filter` drops.
       negatives: mined ones.
     """
     self._prompt = prompt
     self._tokenizer = tokenizer
     self._held_out = held_out
     self._overlaps = overlaps
+    self._filtered = filtered
     self._negatives = negatives
     self.counts = collections.Counter()
 
@@ -104,10 +108,15 @@ class Maker:
     sides = [text for e in chunk for text in (e.query, e.positive)]
     hashes = [text_id(examples.normalise(text)) for text in sides]
     held_out = _is_in(hashes, self._held_out).reshape(-1, 2).any(axis=1)
-    overlap = _is_in([text_id(e.id) for e in chunk], self._overlaps)
-    self.counts['held out'] += int(held_out.sum())
-    self.counts['contaminated'] += int((overlap & ~held_out).sum())
-    dropped = (held_out | overlap).tolist()
+    names = [text_id(example.id) for example in chunk]
+    dropped = np.zeros(len(chunk), bool)
+    for reason, found in (
+      ('held out', held_out),
+      ('contaminated', _is_in(names, self._overlaps)),
+      ('filtered', _is_in(names, self._filtered)),
+    ):
+      self.counts[reason] += int((found & ~dropped).sum())
+      dropped |= found
     return [e for e, drop in zip(chunk, dropped, strict=True) if not drop]
 
 
@@ -157,6 +166,7 @@ def _open(folder: pathlib.Path) -> tuple[Job, Maker]:
     tokenizer,
     held_out=np.load(folder / 'held_out.npy', mmap_mode='r'),
     overlaps=np.load(folder / 'overlaps.npy', mmap_mode='r'),
+    filtered=np.load(folder / 'filtered.npy', mmap_mode='r'),
     negatives=negatives,
   )
 

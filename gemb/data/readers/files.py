@@ -119,8 +119,12 @@ def _json_lines(path: pathlib.Path) -> Iterator[Row]:
     for number, line in enumerate(_lines(path, file), start=1):
       if number == 1:
         line = line.removeprefix(b'\xef\xbb\xbf')  # as some editors begin
-      if line.strip():
-        yield _json_row(f'{path}:{number}', line)
+      if not line.strip():
+        continue
+      row = _json_row(f'{path}:{number}', line)
+      # What gemb's own files of rows begin with (gemb.curation.journal).
+      if number > 1 or row.values.keys() != {'about'}:
+        yield row
 
 
 def _lines(path: pathlib.Path, file: io.BufferedIOBase) -> Iterator[bytes]:

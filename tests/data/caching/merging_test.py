@@ -36,7 +36,11 @@ def test_a_cache_tells_what_it_was_made_from_and_how_much_it_holds(prepare):
   )
   assert manifest['examples'] == len(records) == 298
   assert manifest['tokens'] == tokens
-  assert manifest['dropped'] == {'held out': 2, 'contaminated': 0}
+  assert manifest['dropped'] == {
+    'held out': 2,
+    'contaminated': 0,
+    'filtered': 0,
+  }
   assert manifest['mined'] is manifest['contamination'] is None
   assert manifest['sources'] == dict.fromkeys(
     ('golden_pairs', 'golden_held_out'), 'golden'
@@ -134,9 +138,9 @@ def test_a_file_system_without_links_has_its_shards_copied(
   assert len(Records(job.spec)) == 298
 
 
-def test_mined_negatives_of_no_example_are_counted_and_said(prepare, tmp_path):
+def test_mined_negatives_are_counted_and_make_room(prepare, tmp_path):
   path = tmp_path / 'mined.jsonl'
-  lines = ('de/3', 'nobody', 'fr/16')  # the last is dropped, but known
+  lines = ('de/3', 'fr/16')  # the last is dropped
   path.write_text(
     ''.join(
       json.dumps({'id': name, 'negatives': ['a', 'b', 'c']}) + '\n'
@@ -145,16 +149,34 @@ def test_mined_negatives_of_no_example_are_counted_and_said(prepare, tmp_path):
   )
   (job,) = prepare(mined_negatives={'golden_pairs': str(path)})
   make_all(job)
-  said = complete_job(job)
-  assert '1 of 3 lines of mined hard negatives have an id that no' in said
+  complete_job(job)
   records = Records(job.spec)
-  assert records.manifest['mined'] == {'lines': 3, 'found': 2, 'unknown': 1}
+  assert records.manifest['mined'] == {'lines': 2, 'found': 2}
   # The most hard negatives of any example decide the columns.
   read = records.read(np.arange(298))
   most = max(len(record.negatives) for record in read)
   assert records.lengths.shape == (298, 2 + most)
   (number,) = (n for n, record in enumerate(read) if record.name == 'de/3')
   assert len(read[number].negatives) >= 3
+
+
+def test_what_a_filter_names_is_dropped_and_counted_by_itself(
+  prepare, tmp_path
+):
+  path = tmp_path / 'golden_pairs.dropped.jsonl'
+  names = ('de/3', 'fr/16')  # a held-out set has a text of the last
+  path.write_text(
+    ''.join(json.dumps({'id': n, 'reason': 'quality'}) + '\n' for n in names)
+  )
+  (unfiltered,) = prepare()
+  (job,) = prepare(filtered={'golden_pairs': str(path)})
+  assert job.spec.folder != unfiltered.spec.folder
+  make_all(job)
+  assert '3 dropped (2 held out, 1 filtered)' in complete_job(job)
+  records = Records(job.spec)
+  assert records.manifest['dropped']['filtered'] == 1
+  kept = {record.name for record in records.read(np.arange(len(records)))}
+  assert len(kept) == 297 and 'de/3' not in kept
 
 
 def test_a_report_of_overlaps_is_followed_and_kept(prepare, tmp_path):
@@ -176,6 +198,10 @@ def test_a_report_of_overlaps_is_followed_and_kept(prepare, tmp_path):
   make_all(job)
   assert '3 dropped (2 held out, 1 contaminated)' in complete_job(job)
   manifest = Records(job.spec).manifest
-  assert manifest['dropped'] == {'held out': 2, 'contaminated': 1}
+  assert manifest['dropped'] == {
+    'held out': 2,
+    'contaminated': 1,
+    'filtered': 0,
+  }
   assert manifest['contamination']['sets'] == ['mteb']
   assert manifest['contamination']['near'] == 1

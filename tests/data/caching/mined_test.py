@@ -57,7 +57,7 @@ def test_an_empty_file_has_none(write):
   [
     ('{"id": "a"\n', 'malformed (Expecting'),
     ('\n', 'malformed (Expecting'),
-    ('[]\n', 'no object of "id" and "negatives"'),
+    ('[]\n', 'it is no object'),
     (line('a') | {'negativs': []}, 'no object of "id" and "negatives"'),
     (line(7), 'its "id" is 7, no text'),
     ({'id': 'a', 'negatives': 'x'}, 'its "negatives" are no list of texts'),
@@ -72,6 +72,16 @@ def test_a_malformed_line_is_named(wrong, why, write):
     mined.index_lines(path)
   assert why in str(caught.value)
   assert 'wanted a line such as {"id": ' in str(caught.value)
+
+
+def test_rows_of_curation_say_what_they_are_and_may_hold_more(write):
+  about = {'about': {'kind': 'mined', 'task': 'golden_pairs'}}
+  row = line('b', 'x') | {'query': '?', 'candidates': []}
+  path = write(about, row, line('a', 'y'))
+  negatives = mined.MinedNegatives(path, mined.index_lines(path))
+  assert negatives.find('b') == ['x'] and negatives.find('a') == ['y']
+  with pytest.raises(ValueError, match='no object of "id" and "negatives"'):
+    mined.index_lines(write(row))
 
 
 def test_an_id_that_comes_twice_is_named(write):

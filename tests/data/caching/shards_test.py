@@ -31,7 +31,7 @@ def read_all(records):
 
 
 def maker(prompt, tokenizer, **changes):
-  given = {'held_out': NONE, 'overlaps': NONE, **changes}
+  given = {'held_out': NONE, 'overlaps': NONE, 'filtered': NONE, **changes}
   return Maker(prompt, tokenizer, **given)
 
 

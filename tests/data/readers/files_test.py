@@ -47,6 +47,21 @@ def test_json_lines_are_rows_with_their_places(write, name):
   assert Files(str(path)).names() == ['query', 'more']
 
 
+def test_a_first_line_about_the_rows_is_none_of_them(write):
+  about = '{"about": {"kind": "synthetic"}}'
+  path = write('pairs.jsonl', [about, '{"query": "a"}', about])
+  assert read(path) == [
+    Row(f'{path}:2', {'query': 'a'}),
+    Row(f'{path}:3', {'about': {'kind': 'synthetic'}}),
+  ]
+  assert Files(str(path)).names() == ['query']
+
+
+def test_a_first_line_with_more_than_what_it_is_about_is_a_row(write):
+  path = write('pairs.jsonl', ['{"about": "b", "query": "a"}'])
+  assert read(path) == [Row(f'{path}:1', {'about': 'b', 'query': 'a'})]
+
+
 def test_a_mark_at_the_beginning_and_windows_line_ends_are_read(write):
   path = write('pairs.jsonl', b'\xef\xbb\xbf{"query": "a"}\r\n{"query": "b"}')
   assert [row.values['query'] for row in read(path)] == ['a', 'b']
