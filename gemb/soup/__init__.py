@@ -1,0 +1,1 @@
+"""Several checkpoints become one model: the average of their parameters."""
