@@ -9,7 +9,12 @@ from gemb.commands import (
   certifying,
   data,
   judging,
+  mining,
+  mixing,
   planning,
+  scoring,
+  souping,
+  synthesizing,
   teaching,
   training,
   using,
@@ -17,7 +22,20 @@ from gemb.commands import (
 from gemb.commands.arguments import EXAMPLE
 
 # In the order of `gemb --help`.
-_GROUPS = (training, data, teaching, certifying, planning, judging, using)
+_GROUPS = (
+  training,
+  data,
+  mining,
+  scoring,
+  synthesizing,
+  teaching,
+  mixing,
+  souping,
+  certifying,
+  planning,
+  judging,
+  using,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -22,7 +22,13 @@ COMMANDS = (
   'train',
   'cache',
   'decontaminate',
+  'mine',
+  'score',
+  'filter',
   'teach',
+  'rates',
+  'search',
+  'soup',
   'weights',
   'init',
   'certify',
@@ -182,6 +188,18 @@ def test_evaluate_writes_a_report_with_all_systems(evaluated):
   report = (evaluated / 'report.html').read_text()
   assert all(name in report for name in ('untrained', 'BM25', 'golden_pairs'))
   assert '</html>' in report
+
+
+def test_a_gin_file_names_what_a_model_is_judged_by(run_folder, tmp_path):
+  (tmp_path / 'judged.gin').write_text(
+    'from __gin__ import dynamic_registration\n'
+    'from gemb.evals import suite\n'
+    'suite.EvalConfig.bitext = ()\n'
+  )
+  arguments = [f'--workdir={run_folder}', f'--gin_file={tmp_path}/judged.gin']
+  assert main.main(['evaluate', *arguments]) == 0
+  results = json.loads((run_folder / 'results.json').read_text())
+  assert {row['task'] for row in results['rows']} == {'golden_held_out'}
 
 
 def test_another_checkpoint_can_be_evaluated(tiny_run, run_folder, capsys):
@@ -443,6 +461,10 @@ def test_a_batch_that_the_mesh_does_not_divide_is_refused(
   ('binding', 'complaint'),
   [
     ('DataConfig.batch_size=16', 'batch_size was 32, is 16'),
+    (
+      "DataConfig.batch_sizes={'golden_pairs': 16}",
+      'batch_sizes.golden_pairs was None, is 16',
+    ),
     ('DataConfig.window=4', 'window was 2, is 4'),
     ('DataConfig.mixed=True', 'mixed was False, is True'),
     ('Run.seed=1', 'seed was 0, is 1'),
