@@ -12,7 +12,10 @@ import pathlib
 from typing import Any
 
 from gemb import config, files, loop, trained, workdir
+from gemb.axes import AxisRules, MeshConfig
 from gemb.evals import suite
+from gemb.soup.config import Method, Soup
+from gemb.soup.making import make_soup
 from gemb.train.metrics import read_metrics
 
 RUNS = pathlib.Path('runs/miniature')
@@ -27,12 +30,16 @@ class Point:
     bindings: that follow them.
     parent: that it starts from; None: from where the files say.
     untrained: whether the model is taken as it begins.
+    soup: of which points, in place of a run: their parameters are averaged.
+    method: of the soup.
   """
 
   files: tuple[str, ...] = ()
   bindings: tuple[str, ...] = ()
   parent: 'Point | None' = None
   untrained: bool = False
+  soup: tuple['Point', ...] = ()
+  method: Method = 'uniform'
 
   def but(self, *bindings: str, **fields: Any) -> 'Point':
     """Returns the same with more bindings, or others of the same names."""
@@ -72,24 +79,51 @@ def finetune(mixture: str) -> Point:
 
 def folder(point: Point, seed: int) -> pathlib.Path:
   """Returns where a point's run lies, or will."""
-  _, text = _load(point, seed)
+  if point.soup:
+    text = ' '.join([point.method, *_ingredients(point, seed)])
+  else:
+    _, text = load(point, seed)
   return RUNS / hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
 def scores(point: Point, seed: int) -> dict[str, float]:
   """Trains a point if it is not yet; returns its held-out scores."""
-  run, text = _load(point, seed)
   path = folder(point, seed)
   kept = path / ('untrained.json' if point.untrained else 'scores.json')
   if kept.is_file():
     return json.loads(kept.read_text())
-  if point.parent:
-    scores(point.parent, seed)
   print(f'{path}: seed {seed} {" ".join(point.bindings)}', flush=True)
-  loop.train(run, workdir.make_workdir(path), config_text=text)
-  found = judge(run, path, step=0) if point.untrained else _last_scores(path)
+  found = _soup_scores(point, seed) if point.soup else _run_scores(point, seed)
   files.write_file(kept, json.dumps(found, indent=1))
   return found
+
+
+def _soup_scores(point: Point, seed: int) -> dict[str, float]:
+  for each in point.soup:
+    scores(each, seed)
+  soup = Soup(
+    ingredients=_ingredients(point, seed),
+    method=point.method,
+    fewer_candidates=True,
+    mesh=MeshConfig(),
+    rules=AxisRules(),
+  )
+  path = folder(point, seed)
+  make_soup(soup, path)
+  return json.loads((path / 'soup.json').read_text())['scores']
+
+
+def _ingredients(point: Point, seed: int) -> tuple[str, ...]:
+  return tuple(str(folder(each, seed)) for each in point.soup)
+
+
+def _run_scores(point: Point, seed: int) -> dict[str, float]:
+  if point.parent:
+    scores(point.parent, seed)
+  run, text = load(point, seed)
+  path = folder(point, seed)
+  loop.train(run, workdir.make_workdir(path), config_text=text)
+  return judge(run, path, step=0) if point.untrained else _last_scores(path)
 
 
 def judge(
@@ -101,7 +135,8 @@ def judge(
   return suite.scores(tasks, encoder.encode, run.loss.prefixes)
 
 
-def _load(point: Point, seed: int) -> tuple[Any, str]:
+def load(point: Point, seed: int) -> tuple[Any, str]:
+  """Returns a point's run, and its operative config."""
   names, bindings = list(point.files), [*point.bindings, f'Run.seed={seed}']
   if point.parent:
     names.append('experiments/parent.gin')

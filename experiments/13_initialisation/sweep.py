@@ -11,7 +11,7 @@ _WITH_PARENT = dataclasses.replace(
 _FOLDER = str(decoder.FOLDER)
 POINTS = {
   'random parameters': SHORT,
-  'a decoder': _FROM_DECODER.but(
+  'a decoder': _WITH_PARENT.but(
     f'ParentConfig.workdir={str(decoder.FOLDER)!r}'
   ),
 }
