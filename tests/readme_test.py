@@ -9,13 +9,16 @@ import re
 import shlex
 import subprocess
 import sys
+import typing
 
+import numpy as np
 import pytest
 import seqio
 
 from gemb import main
 from gemb.axes import MeshConfig
 from gemb.certify import meshes
+from gemb.curation import models
 from gemb.data import weights
 from gemb.data.sources import SourceConfig
 
@@ -34,6 +37,39 @@ WITH_MTEB = [
 ]
 
 
+# They work in one folder, one after another.
+CURATION = [
+  command
+  for command in COMMANDS
+  if command.split()[1] in ('mine', 'score', 'filter', 'synthesize')
+]
+CURATION_GIN = """
+from __gin__ import dynamic_registration
+from gemb.curation import config
+config.Curation.tasks = ('golden_pairs',)
+config.Curation.scoring = @config.ScoringConfig()
+config.ScoringConfig.most = 3
+config.Curation.synthesis = @config.SynthesisConfig()
+config.SynthesisConfig.queries = ('golden_pairs',)
+config.SynthesisConfig.most = 2
+"""
+
+
+class LanguageModel:
+  """Finds all equally likely, and writes a query."""
+
+  identity: typing.ClassVar = {'model': 'of this test'}
+
+  def likelihoods(self, contexts, texts):
+    return np.zeros(len(texts))
+
+  def choose(self, prompts, labels):
+    return np.full((len(prompts), len(labels)), -np.log(len(labels)))
+
+  def complete(self, prompts, *, seeds, max_tokens, temperature, stop='\n'):
+    return ['web search | three other words' for _ in prompts]
+
+
 @pytest.fixture
 def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
   """Returns a function: a command -> its words, on the small run."""
@@ -43,11 +79,25 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
   def split(command):
     words = shlex.split(command)[1:]
     # A folder that is trained into is the test's own.
-    finished = words[0] in ('evaluate', 'encode', 'export', 'check', 'teach')
+    finished = words[0] in (
+      *('evaluate', 'encode', 'export', 'check', 'teach', 'mine'),
+    )
     folder = tiny_run if finished else tmp_path / 'run'
     words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
-    words = [re.sub(r'=configs/run/.*\.gin', f'={tiny_gin}', w) for w in words]
-    words = [w for w in words if not w.startswith('--gin_file=configs/mix')]
+    if words[0] == 'soup':
+      soup = f"--gin.Soup.ingredients=('{tiny_run}@all',)"
+      words = [*words, soup]
+    else:
+      words = [
+        re.sub(r'=configs/run/.*\.gin', f'={tiny_gin}', w) for w in words
+      ]
+    behind = r'--gin_file=(configs/mix|runs/)'
+    words = [w for w in words if not re.match(behind, w)]
+    curation = f'={tmp_path}/curation.gin'
+    words = [re.sub(r'=configs/curation/.*\.gin', curation, w) for w in words]
+    words = [w.replace('--folder=', f'--folder={tmp_path}/') for w in words]
+    # The small run has one task: nothing is drawn around its rates.
+    words = [re.sub(r'^--(points|trials)=.*', r'--\1=0', w) for w in words]
     words = [w.replace('v5e:4x4', 'v5e:2x2') for w in words]
     words = [w.replace('home_assistant', 'golden_pairs') for w in words]
     words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
@@ -59,7 +109,10 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
   return split
 
 
-@pytest.mark.parametrize('command', [c for c in COMMANDS if c not in WITH_MTEB])
+ALONE = [c for c in COMMANDS if c not in WITH_MTEB + CURATION]
+
+
+@pytest.mark.parametrize('command', ALONE)
 def test_every_command_runs_as_it_is_written(
   command, words_of, monkeypatch, tmp_path
 ):
@@ -69,6 +122,22 @@ def test_every_command_runs_as_it_is_written(
   one = MeshConfig(data=1, fsdp=1, tensor=1)
   monkeypatch.setattr(meshes, 'choose_meshes', lambda run: ([one], []))
   assert main.main(words_of(command)) == 0
+
+
+def test_the_commands_of_curation_run_one_after_another(
+  words_of, monkeypatch, tmp_path
+):
+  (tmp_path / 'curation.gin').write_text(CURATION_GIN)
+  monkeypatch.setattr(models, 'open_model', lambda curation: LanguageModel())
+  assert [main.main(words_of(command)) for command in CURATION] == [0] * 4
+  (folder,) = {path.parent for path in tmp_path.rglob('*.mined.jsonl')}
+  assert {path.name for path in folder.iterdir()} >= {
+    'golden_pairs.scored.jsonl',
+    'golden_pairs.filtered.jsonl',
+    'golden_pairs.dropped.jsonl',
+    'filter_report.html',
+    'synthetic_golden_pairs.jsonl',
+  }
 
 
 @pytest.mark.parametrize('command', WITH_MTEB)
@@ -91,6 +160,7 @@ def test_there_is_a_command_of_each_kind():
   assert {command.split()[1] for command in COMMANDS} == {
     *('train', 'cache', 'data', 'decontaminate', 'weights', 'teach'),
     *('certify', 'plan', 'check', 'evaluate', 'encode', 'export'),
+    *('mine', 'score', 'filter', 'synthesize', 'soup', 'rates', 'search'),
   }
   assert len(WITH_MTEB) == 2
 
