@@ -36,11 +36,16 @@ def mine(options: argparse.Namespace) -> None:
   """Mines each task of a curation."""
   from gemb import config, workdir
   from gemb.curation import mining
+  from gemb.prompts import make_prompt
 
   curation = load_curation(options)
   found = workdir.find_workdir(options.workdir)
   run, text = config.load([str(found.config)], [])
-  prompts = {task: run.data.prompt(task) for task in curation.tasks}
+  known = curation.prompts
+  prompts = {
+    task: make_prompt(known[task]) if task in known else run.data.prompt(task)
+    for task in curation.tasks
+  }
   # It may have been trained on another machine than mines.
   run = dataclasses.replace(run, mesh=curation.mining.mesh)
   miner = _load_miner(run, text, found, options.step)

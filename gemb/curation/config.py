@@ -258,6 +258,8 @@ class Curation:
 
   Attributes:
     tasks: seqio Tasks whose texts have been made (`gemb cache`).
+    prompts: {task: a task string of gemb.prompts, or two templates}, of tasks
+      for which the miner's run has none, or another.
     mining: of neighbours.
     scoring: of neighbours by the language model.
     filtering: of examples and neighbours.
@@ -266,6 +268,9 @@ class Curation:
   """
 
   tasks: tuple[str, ...]
+  prompts: dict[str, str | tuple[str, str]] = dataclasses.field(
+    default_factory=dict
+  )
   mining: MiningConfig = dataclasses.field(default_factory=MiningConfig)
   scoring: ScoringConfig = dataclasses.field(default_factory=ScoringConfig)
   filtering: FilteringConfig = dataclasses.field(

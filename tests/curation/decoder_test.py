@@ -230,3 +230,10 @@ def test_weights_that_are_not_there_are_named(config, tmp_path, monkeypatch):
 def test_rows_that_the_devices_do_not_divide_are_refused(config):
   with pytest.raises(ValueError, match=r'DecoderModel\.rows is 9'):
     decoder.open_decoder(dataclasses.replace(config, rows=9))
+
+
+@pytest.mark.parametrize('change', [{'longest': 7}, {'rows': 0}])
+def test_prompts_without_room_are_refused(config, change):
+  ((name, value),) = change.items()
+  with pytest.raises(ValueError, match=rf'DecoderModel\.{name} is {value}'):
+    dataclasses.replace(config, **change)

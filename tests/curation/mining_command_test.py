@@ -117,3 +117,14 @@ def test_a_mistake_is_one_sentence(mine, binding, complaint, capsys, tmp_path):
   error = capsys.readouterr().err
   assert error.count('\n') == 1 and complaint in error
   assert not (tmp_path / 'curated').exists()
+
+
+def test_a_prompt_may_be_another_than_that_of_the_run(mine, tmp_path):
+  assert mine() == 0
+  other = "--gin.Curation.prompts={'golden_pairs': 'code retrieval'}"
+  assert mine(other, folder=tmp_path / 'other') == 0
+  first, second = (
+    read_about(tmp_path / folder / 'golden_pairs.mined.jsonl')
+    for folder in ('curated', 'other')
+  )
+  assert first != second
