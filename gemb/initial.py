@@ -1,6 +1,7 @@
 """The parameters that a run begins with: random, a decoder's, another run's."""
 
 import dataclasses
+from typing import Any
 
 from gemb.axes import Layout
 from gemb.data import weights
@@ -10,7 +11,7 @@ from gemb.model.embedder import Embedder, Params
 from gemb.run import Run
 from gemb.train.checkpoints import Checkpoints, differences
 from gemb.train.state import abstract_params, init_params
-from gemb.workdir import find_workdir
+from gemb.workdir import ParentConfig, find_workdir
 
 
 def check_origin(run: Run, tokenizer: Tokenizer | None = None) -> None:
@@ -27,11 +28,11 @@ def check_origin(run: Run, tokenizer: Tokenizer | None = None) -> None:
   if run.pretrained is not None:
     from_decoder.check_path(weights.find(run.pretrained.path))
   if run.parent is not None:
-    with _open_parent(run) as checkpoints:
-      step = _parent_step(run, checkpoints)
+    with _open(run.parent, run) as checkpoints:
+      step = _step(run.parent, checkpoints)
       was = checkpoints.about(step)
-    before = {'Run.model': was['model']}
-    now = {'Run.model': dataclasses.asdict(run.model)}
+    before: dict[str, Any] = {'Run.model': was['model']}
+    now: dict[str, Any] = {'Run.model': dataclasses.asdict(run.model)}
     if tokenizer is not None:
       before['tokenizer'] = was['data']['tokenizer']
       now['tokenizer'] = tokenizer.sha256
@@ -50,8 +51,8 @@ def initial_params(run: Run, embedder: Embedder, layout: Layout) -> Params:
     ValueError: if that does not fit the model, or the mesh the model.
   """
   if run.parent is not None:
-    with _open_parent(run) as checkpoints:
-      step = _parent_step(run, checkpoints)
+    with _open(run.parent, run) as checkpoints:
+      step = _step(run.parent, checkpoints)
       print(f'Starting from step {step} of {run.parent.workdir}', flush=True)
       like = abstract_params(embedder, layout)
       return checkpoints.restore_params(step, like)
@@ -69,15 +70,15 @@ def initial_params(run: Run, embedder: Embedder, layout: Layout) -> Params:
   )
 
 
-def _open_parent(run: Run) -> Checkpoints:
-  folder = find_workdir(run.parent.workdir).checkpoints
+def _open(parent: ParentConfig, run: Run) -> Checkpoints:
+  folder = find_workdir(parent.workdir).checkpoints
   return Checkpoints(folder, run.checkpoints)
 
 
-def _parent_step(run: Run, checkpoints: Checkpoints) -> int:
+def _step(parent: ParentConfig, checkpoints: Checkpoints) -> int:
   steps = checkpoints.steps()
   if not steps:
     raise ValueError(
-      f'Run.parent {run.parent.workdir} has no checkpoint yet; train it first.'
+      f'Run.parent {parent.workdir} has no checkpoint yet; train it first.'
     )
-  return steps[-1] if run.parent.step is None else run.parent.step
+  return steps[-1] if parent.step is None else parent.step
