@@ -25,6 +25,7 @@ COMMANDS = (
   'mine',
   'score',
   'filter',
+  'synthesize',
   'teach',
   'rates',
   'search',

@@ -11,6 +11,7 @@ import argparse
 import contextlib
 import dataclasses
 import fcntl
+import os
 import pathlib
 import shlex
 import signal
@@ -252,7 +253,11 @@ def run_stage(stage: Stage, ledger: Ledger, lock: int) -> None:
   Raises:
     StageError: if it fails.
   """
-  process = subprocess.Popen(['gemb', *stage.words], pass_fds=(lock,))
+  # Stages compile much of the same: each keeps it for those after it.
+  compiled = {'JAX_COMPILATION_CACHE_DIR': str(ledger.workdir / 'compiled')}
+  process = subprocess.Popen(
+    ['gemb', *stage.words], pass_fds=(lock,), env=compiled | os.environ
+  )
   status, begin = None, time.monotonic()
   try:
     while status is None:

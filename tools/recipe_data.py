@@ -14,7 +14,7 @@ from gemb.data.config import DataConfig
 # Written examples have this share of the batches of the corpora; a file with
 # fewer of them than FEWEST would only be learnt by heart, and is left out.
 SHARE = 0.05
-FEWEST = 16
+FEWEST = 12
 
 
 def write_data(

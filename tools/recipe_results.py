@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from recipe_ledger import Ledger
-from recipe_stages import Recipe, make_stages
+from recipe_stages import WEIGHTS, Recipe, make_stages
 
 from gemb import config
 from gemb.curation import journal
@@ -107,7 +107,9 @@ def gather(recipe: Recipe) -> Found:
   curation, _ = config.load(recipe.curation, root='Curation')
   rows = list(_rows(recipe))
   entries = Ledger(recipe.workdir).entries
-  names = [stage.name for stage in make_stages(recipe)]
+  # Weights that an earlier run has fetched are no stage of this one.
+  stages = [WEIGHTS, *(stage.name for stage in make_stages(recipe))]
+  names = [name for name in dict.fromkeys(stages) if name in entries]
   kind = 'filtered' if recipe.language_model else 'mined'
   synthesis = curation.synthesis if recipe.language_model else None
   sources = (*synthesis.queries, *synthesis.classes) if synthesis else ()

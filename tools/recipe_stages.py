@@ -13,6 +13,7 @@ from typing import Any
 MIXTURES = ('task', 'language', 'code')
 # The one of them that also trains on what a language model has written.
 WRITTEN_FOR = 'task'
+WEIGHTS = '00_weights'
 
 _PREFINETUNE = 'configs/run/01_prefinetune.gin'
 _EVALUATE = 'configs/run/04_evaluate.gin'
@@ -154,7 +155,7 @@ def _weights(recipe: Recipe) -> list[Stage]:
   if recipe.weights is None:
     return []
   words = ('weights', recipe.weights, '--accept_gemma_terms')
-  return [Stage(name='00_weights', words=words)]
+  return [Stage(name=WEIGHTS, words=words)]
 
 
 def _train(

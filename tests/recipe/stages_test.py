@@ -1,4 +1,4 @@
-"""The commands of tools/recipe, and what finetuning is told of their results."""
+"""The commands of tools/recipe; what finetuning is told of what they made."""
 
 import pathlib
 
@@ -69,36 +69,41 @@ def test_weights_that_are_accepted_are_fetched_first(tools):
   assert others == commands(tools, small=True)
 
 
-def prepare(
-  tools, write_rows, folder, mixture, *, examples, language_model=True
-):
-  """Returns the run of a mixture, with the data of a made-up curation."""
-  stages = tools('recipe_stages')
-  recipe = stages.make_recipe(folder, small=True, language_model=language_model)
-  other = folder / 'curation.gin'
-  other.write_text(
-    'from __gin__ import dynamic_registration\n'
-    'from gemb.curation import config\n'
-    f"include '{CURATION}'\n"
-    "config.Curation.tasks = ('python_docstrings', 'sympy_docstrings')\n"
-    'config.Curation.synthesis = @config.SynthesisConfig()\n'
-    "config.SynthesisConfig.queries = ('python_docstrings',)\n"
-    "config.SynthesisConfig.classes = ('sentiment',)\n"
-  )
-  pair = {'id': '1', 'language': 'en', 'query': 'q', 'positive': 'p'}
-  text = {'id': '1', 'language': 'en', 'query': 'good', 'label': 'positive'}
-  for name, row in ('python_docstrings', pair), ('sentiment', text):
-    path = recipe.curated / f'synthetic_{name}.jsonl'
-    write_rows(path, *[row] * examples)
-  curation, _ = config.load([str(other)], root='Curation')
-  plain, _ = config.load(recipe.finetune[mixture])
-  tools('recipe_data').write_data(recipe, mixture, plain.data, curation)
-  told = str(stages.data_file(recipe, mixture))
-  return plain, config.load([*recipe.finetune[mixture], told])[0]
+@pytest.fixture
+def prepare(tools, write_rows, tmp_path):
+  """Returns a function: a mixture -> its run, with a made-up curation."""
+
+  def make(mixture, *, examples, language_model=True):
+    stages = tools('recipe_stages')
+    recipe = stages.make_recipe(
+      tmp_path, small=True, language_model=language_model
+    )
+    other = tmp_path / 'curation.gin'
+    other.write_text(
+      'from __gin__ import dynamic_registration\n'
+      'from gemb.curation import config\n'
+      f"include '{CURATION}'\n"
+      "config.Curation.tasks = ('python_docstrings', 'sympy_docstrings')\n"
+      'config.Curation.synthesis = @config.SynthesisConfig()\n'
+      "config.SynthesisConfig.queries = ('python_docstrings',)\n"
+      "config.SynthesisConfig.classes = ('sentiment',)\n"
+    )
+    pair = {'id': '1', 'language': 'en', 'query': 'q', 'positive': 'p'}
+    text = {'id': '1', 'language': 'en', 'query': 'good', 'label': 'positive'}
+    for name, row in ('python_docstrings', pair), ('sentiment', text):
+      path = recipe.curated / f'synthetic_{name}.jsonl'
+      write_rows(path, *[row] * examples)
+    curation, _ = config.load([str(other)], root='Curation')
+    plain, _ = config.load(recipe.finetune[mixture])
+    tools('recipe_data').write_data(recipe, mixture, plain.data, curation)
+    told = str(stages.data_file(recipe, mixture))
+    return plain, config.load([*recipe.finetune[mixture], told])[0]
+
+  return make
 
 
-def test_finetuning_reads_what_curation_has_made(tools, write_rows, tmp_path):
-  plain, run = prepare(tools, write_rows, tmp_path, 'task', examples=16)
+def test_finetuning_reads_what_curation_has_made(prepare, tmp_path):
+  plain, run = prepare('task', examples=16)
   assert run.parent.workdir == f'{tmp_path}/01_prefinetune'
   # Not sympy_docstrings, which the mixture does not train on.
   curated = f'{tmp_path}/curation/python_docstrings'
@@ -116,27 +121,19 @@ def test_finetuning_reads_what_curation_has_made(tools, write_rows, tmp_path):
   }
 
 
-def test_only_the_task_mixture_gets_what_was_written(
-  tools, write_rows, tmp_path
-):
-  plain, run = prepare(tools, write_rows, tmp_path, 'code', examples=16)
+def test_only_the_task_mixture_gets_what_was_written(prepare):
+  plain, run = prepare('code', examples=16)
   assert run.data.sources == ()
   assert run.data.rates == plain.data.rates
   assert 'sympy_docstrings' in run.data.mined_negatives
 
 
-def test_a_handful_of_written_examples_is_left_out(tools, write_rows, tmp_path):
-  assert not prepare(tools, write_rows, tmp_path, 'task', examples=15)[
-    1
-  ].data.sources
+def test_a_handful_of_written_examples_is_left_out(prepare):
+  assert not prepare('task', examples=15)[1].data.sources
 
 
-def test_without_a_language_model_negatives_are_as_mined(
-  tools, write_rows, tmp_path
-):
-  _, run = prepare(
-    tools, write_rows, tmp_path, 'task', examples=16, language_model=False
-  )
+def test_without_a_language_model_negatives_are_as_mined(prepare):
+  _, run = prepare('task', examples=16, language_model=False)
   (path,) = run.data.mined_negatives.values()
   assert path.endswith('/python_docstrings.mined.jsonl')
   assert run.data.filtered == {} and run.data.sources == ()
