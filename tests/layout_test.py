@@ -35,8 +35,7 @@ NO_TEST_OF_THEIR_OWN = {
   'commands/scoring.py': 'tested in curation/filtering_test.py',
   'commands/mixing.py': 'tested in mixing/command_test.py',
   'commands/planning.py': 'tested in plan/command_test.py',
-  'commands/synthesizing.py': 'tested in '
-  'curation/synthesis/command_test.py',
+  'commands/synthesizing.py': 'tested in curation/synthesis/command_test.py',
   'commands/souping.py': 'tested in soup/making_test.py',
   'evaluation.py': 'tested through `gemb evaluate` in main_test.py',
   'evals/plot_style.py': 'tested through the plots',

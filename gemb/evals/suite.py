@@ -57,7 +57,6 @@ class EvalConfig:
         f'EvalConfig.every_steps is {self.every_steps}; it must be at least 1.'
       )
 
-
   @property
   def tasks(self) -> tuple[str, ...]:
     """All held-out tasks."""
@@ -264,7 +263,7 @@ def _bitext_task(
 
 
 def _label_set(data: DataConfig, task: str) -> SearchSet:
-  """Returns the distinct texts of a task, to find the names of their classes."""
+  """Returns a task's distinct texts, which are to find their class's name."""
   labels = {e.query: e.label for e in examples.read_texts(task)}
   if missing := [query for query, label in labels.items() if not label]:
     raise ValueError(

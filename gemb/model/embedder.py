@@ -2,8 +2,8 @@
 
 Source: Gemini Embedding (arXiv:2503.07891), section 3.1. M is a bidirectional
 transformer, P the mean over tokens, f one linear map. (Other P and a causal M
-are there to be compared.) This is also the narrow door to Flax: the rest of gemb
-sees the functions of an `Embedder`.
+are there to be compared.) This is also the narrow door to Flax: the rest of
+gemb sees the functions of an `Embedder`.
 """
 
 import dataclasses

@@ -96,7 +96,7 @@ def test_texts_find_the_name_of_their_class_among_all(tmp_path, monkeypatch):
 def test_a_task_without_labels_is_no_classification(write_task):
   name = write_task('sites')
   config = eval_config(classification=(name,))
-  with pytest.raises(ValueError, match='has no label; name it in EvalConfig.r'):
+  with pytest.raises(ValueError, match='has no label; name it in Eval'):
     suite.load_tasks(config, data_config(name), in_training=True)
 
 
