@@ -141,13 +141,18 @@ def with_table(text: str, table: str) -> str:
 
 
 def plot(question: str, results: Results) -> plot_style.Plot:
-  """Draws each point's groups at the last prefix: seeds, and their mean."""
+  """Draws the groups of each point, and prefix: seeds, and their mean."""
+  rows = {
+    f'{title}, {prefix}' if len(by_prefix) > 1 else title: by_group
+    for title, by_prefix in results.items()
+    for prefix, by_group in by_prefix.items()
+  }
   with plot_style.applied():
-    height = 1.6 + 0.32 * len(results)
+    height = 1.6 + 0.32 * len(rows)
     figure, axes = plot_style.new_figure(question, height=height)
     for (group, _), (color, marker) in zip(GROUPS.items(), _LOOKS, strict=True):
-      for row, by_prefix in enumerate(results.values()):
-        seeds = list(by_prefix.values())[-1][group]
+      for row, by_group in enumerate(rows.values()):
+        seeds = by_group[group]
         axes.plot(seeds, [row] * len(seeds), '|', color=color, markersize=7)
         axes.plot(
           statistics.mean(seeds),
@@ -156,8 +161,8 @@ def plot(question: str, results: Results) -> plot_style.Plot:
           color=color,
           label=group if row == 0 else None,
         )
-    axes.set_yticks(range(len(results)), [plot_style.plain(t) for t in results])
-    axes.set_ylim(len(results) - 0.5, -0.5)
+    axes.set_yticks(range(len(rows)), [plot_style.plain(row) for row in rows])
+    axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('held-out score, percent')
     plot_style.add_legend(axes, columns=len(GROUPS))
