@@ -1,7 +1,7 @@
 """The distinct passages of a task, and which of them answer what.
 
 Texts stay in their file, and are read where they lie. In memory are hashes and
-places: some 60 bytes a passage and 80 an example, while they are collected.
+places: some 100 bytes a passage and 80 an example, while they are collected.
 """
 
 import array

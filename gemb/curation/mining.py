@@ -99,7 +99,7 @@ def mine(
         'choose another --folder.'
       )
     path = folder / f'{task}.mined.jsonl'
-    journal = Journal(path, _about(config, task, miner))
+    journal = Journal(path, _about(config, task, prompt, miner))
     if journal.finished:
       print(f'{task}: {journal.done:,} examples are mined in {path}')
       return
@@ -107,7 +107,7 @@ def mine(
     made_by = {'miner': miner.identity, 'texts': examples.texts_sha256(task)}
     vectors = make_vectors(
       folder / f'{task}.passages.npy',
-      {'task': task, **made_by},
+      {'task': task, 'prompt': prompt.passage, **made_by},
       (len(corpus), miner.width),
       lambda first: _embed_passages(corpus, prompt, miner, first),
     )
@@ -122,12 +122,15 @@ def mine(
     )
 
 
-def _about(config: MiningConfig, task: str, miner: Miner) -> dict[str, Any]:
+def _about(
+  config: MiningConfig, task: str, prompt: Prompt, miner: Miner
+) -> dict[str, Any]:
   settings = dataclasses.asdict(config)
   return {
     'kind': 'mined',
     'task': task,
     'texts': examples.texts_sha256(task),
+    'prompt': [prompt.query, prompt.passage],
     'miner': dict(miner.identity),
     **{k: v for k, v in settings.items() if k not in _OF_THE_MACHINE},
   }

@@ -1,5 +1,8 @@
 """`gemb mine` on the small run, and what trains on what it writes."""
 
+import pathlib
+import shutil
+
 import numpy as np
 import pytest
 
@@ -13,6 +16,7 @@ from gemb.data.tokenizer import Tokenizer
 from gemb.evals.retrieval import truncate
 from gemb.workdir import find_workdir
 
+TESTS = pathlib.Path(__file__).parents[1]
 GIN = """
 from __gin__ import dynamic_registration
 from gemb.curation import config
@@ -78,7 +82,12 @@ def test_a_trained_model_mines_the_examples_of_its_tasks(
   assert about['miner']['step'] == 10
 
 
-def test_the_next_run_reads_what_was_mined(rows, tiny_run, tmp_path):
+def test_the_next_run_reads_what_was_mined(
+  rows, tiny_run, tiny_folder, tmp_path, monkeypatch
+):
+  data = shutil.copytree(tiny_folder / 'data', tmp_path / 'data')
+  monkeypatch.setenv('GEMB_DATA', str(data))
+  monkeypatch.syspath_prepend(TESTS)  # of golden_tasks
   run, _ = config.load(
     [str(tiny_run / 'config.gin')],
     [
@@ -99,7 +108,7 @@ def test_another_step_is_other_work(rows, mine, capsys):
   capsys.readouterr()
   assert mine() == 0
   assert '300 examples are mined in' in capsys.readouterr().out
-  assert mine('--step=4') == 2
+  assert mine('--step=8') == 2
   assert 'was made otherwise: miner was' in capsys.readouterr().err
 
 

@@ -239,6 +239,7 @@ def test_the_file_tells_what_it_was_made_from(run, folder):
     'kind': 'mined',
     'task': 'task',
     'texts': examples.texts_sha256('task'),
+    'prompt': ['q: {text}', 'p: {text}'],
     'miner': {'name': 'a'},
     'ranks': [1, 9],
     'margin': 0.95,
