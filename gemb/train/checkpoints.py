@@ -15,6 +15,8 @@ from gemb.model.embedder import Params
 from gemb.train.state import TrainState
 
 _PARTS = ('state', 'about')
+# What architectures were before there was a choice, and did not tell.
+_BEFORE = {'pooling': 'mean', 'causal': False}
 _ALONE = 'parameters_alone'  # in what is said about such a checkpoint
 
 
@@ -145,7 +147,10 @@ class Checkpoints:
         f'{self.steps() or "none"}.'
       )
     args = ocp.args.Composite(about=ocp.args.JsonRestore())
-    return self._manager.restore(step, args=args)['about']
+    about = self._manager.restore(step, args=args)['about']
+    if 'model' in about:
+      about['model'] = _BEFORE | about['model']
+    return about
 
   def restore(self, step: int, like: TrainState) -> TrainState:
     """Reads a state onto the shards of `like`, whatever mesh wrote it.

@@ -196,3 +196,16 @@ def test_every_difference_is_named():
     'a.width was 16, is 32; gone was 1, is None; new was None, is 2. Go on '
     'with the same configuration, or choose another --workdir.'
   )
+
+
+def test_an_architecture_that_told_less_is_the_one_there_was(tmp_path, states):
+  state, _ = states('one device')
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    checkpoints.save(state, {'model': {'embedding_width': 4}})
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    (step,) = checkpoints.steps()
+    assert checkpoints.about(step)['model'] == {
+      'embedding_width': 4,
+      'pooling': 'mean',
+      'causal': False,
+    }
