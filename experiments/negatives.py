@@ -13,7 +13,7 @@ from gemb.data import examples
 from gemb.data.records import text_id
 
 FOLDER = pathlib.Path('runs/miniature/negatives')
-_COMMANDS = 400
+_COMMANDS = 200
 _FILES = (*FINETUNE.files, 'experiments/negatives.gin')
 NONE = FINETUNE.but('Run.steps=40', 'DataConfig.hard_negatives=0', files=_FILES)
 

@@ -22,7 +22,8 @@ from gemb.curation.drawing import Draw, draw
 from gemb.curation.journal import Journal
 from gemb.curation.language_model import LanguageModel
 
-_DRAWN_AT_ONCE = 8  # examples; a kill loses no more
+# Examples; a kill loses no more. Fewer would leave calls of a shape half empty.
+_DRAWN_AT_ONCE = 64
 _ROWS_AT_ONCE = 4096  # written at once, where few are drawn
 
 
