@@ -20,17 +20,17 @@ Row = dict[str, str]
 def main(folder: pathlib.Path, out: pathlib.Path) -> None:
   """Writes the parts."""
   out.mkdir(parents=True, exist_ok=True)
-  for name, most in (('banking77_train', 8), ('banking77_test', 5)):
+  for name, most in (('banking77_train', 4), ('banking77_test', 2)):
     rows = first(read(folder, f'{name}.csv.gz'), most, lambda r: r['category'])
     with (out / f'{name}.csv').open('w', newline='') as file:
       writer = csv.DictWriter(file, rows[0].keys())
       writer.writeheader()
       writer.writerows(rows)
   rows = [r for r in read(folder, 'stsb.jsonl.gz') if r['split'] == 'dev']
-  write(out / 'stsb.jsonl', first(rows, 200, lambda r: r['language']))
+  write(out / 'stsb.jsonl', first(rows, 60, lambda r: r['language']))
   rows = read(folder, 'tatoeba.jsonl.gz')
-  write(out / 'tatoeba.jsonl', first(rows, 100, lambda r: r['language']))
-  queries = read(folder, 'cosqa_dev.jsonl.gz')[:200]
+  write(out / 'tatoeba.jsonl', first(rows, 40, lambda r: r['language']))
+  queries = read(folder, 'cosqa_dev.jsonl.gz')[:100]
   wanted = {
     value for row in queries for key, value in row.items() if 'id' in key
   }
@@ -38,7 +38,7 @@ def main(folder: pathlib.Path, out: pathlib.Path) -> None:
   mine = [r for r in functions if wanted & set(r.values())]
   others = [r for r in functions if not wanted & set(r.values())]
   write(out / 'cosqa_dev.jsonl', queries)
-  write(out / 'cosqa_corpus.jsonl', mine + others[:800])
+  write(out / 'cosqa_corpus.jsonl', mine + others[:200])
 
 
 def read(folder: pathlib.Path, name: str) -> list[Row]:
