@@ -82,9 +82,15 @@ def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
     mp_context=multiprocessing.get_context('spawn'),
     initializer=_begin,
   )
+  others = multiprocessing.active_children()
   try:
     yield pool
   except BrokenProcessPool as error:
+    # One that was started while the pool broke is not told, and would be waited
+    # for without end.
+    for process in multiprocessing.active_children():
+      if process not in others:
+        process.kill()
     raise RuntimeError(
       'A process that made shards was killed, perhaps for want of memory. '
       'Finished shards are kept: run the same command again, with fewer '
