@@ -18,12 +18,15 @@ from gemb.soup.config import Soup
 REPOSITORY = pathlib.Path(__file__).parents[1]
 CONFIGS = REPOSITORY / 'configs'
 SOUP = CONFIGS / 'run' / '03_soup.gin'
-RUNS = sorted({*(CONFIGS / 'run').glob('*.gin')} - {SOUP})
+# Both are no runs: the second is read after a run's own config.
+JUDGED = CONFIGS / 'run' / '04_evaluate.gin'
+RUNS = sorted({*(CONFIGS / 'run').glob('*.gin')} - {SOUP, JUDGED})
 CURATIONS = sorted((CONFIGS / 'curation').glob('*.gin'))
 FRAGMENTS = sorted(
   path
   for path in CONFIGS.glob('*/*.gin')
-  if path.parent.name not in ('run', 'curation')
+  # Those of `small` go behind a run (tests/experiments_test.py).
+  if path.parent.name not in ('run', 'curation', 'small')
 )
 # Of the released checkpoints: transformer and table, as the hub counts them,
 # without vision towers and the 64 rows that these add to the table.

@@ -208,7 +208,8 @@ def equation_1():
         # Gemini Embedding, equation 3.
         same_query = tuple(query_id[i]) == tuple(query_id[j])
         same_positive = tuple(positive_id[i]) == tuple(positive_id[j])
-        if i == j or same_query or same_positive:
+        same = config.mask_same_texts and (same_query or same_positive)
+        if i == j or same:
           continue
         forth.append((cosine(q[i], p[j]), 1))
         if config.same_tower in ('queries', 'both'):  # Gecko, equation 2

@@ -129,7 +129,7 @@ def test_only_the_task_mixture_gets_what_was_written(prepare):
 
 
 def test_a_handful_of_written_examples_is_left_out(prepare):
-  assert not prepare('task', examples=15)[1].data.sources
+  assert not prepare('task', examples=11)[1].data.sources
 
 
 def test_without_a_language_model_negatives_are_as_mined(prepare):
