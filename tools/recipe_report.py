@@ -79,6 +79,7 @@ def write_report(recipe: Recipe) -> pathlib.Path:
       TEMPLATE,
       title=TITLE,
       summary=summary(found),
+      about=found.about,
       found=found,
       tables=tables,
       plots=make_plots(found),

@@ -3,11 +3,12 @@
 import pathlib
 from collections.abc import Mapping, Sequence
 
-import jinja2
-
 from gemb import files
 from gemb.curation.config import Curation
 from gemb.curation.tally import BINS, KEPT, REMOVED, Tally
+from gemb.evals import page
+
+_TEMPLATE = pathlib.Path(__file__).with_name('filter_report.html')
 
 # In the order of the page: the kind, its heading, and what was decided.
 _KINDS = {
@@ -34,7 +35,9 @@ def write(
     OSError: if it cannot be written.
   """
   scoring, filtering = curation.scoring, curation.filtering
-  page = _template().render(
+  text = page.render(
+    _TEMPLATE,
+    title='What the filters kept and dropped',
     about={
       'prompts': ', '.join(_prompts(curation)),
       'least quality': filtering.min_quality or 'not asked for',
@@ -48,7 +51,7 @@ def write(
     histogram=lambda bins: _histogram(bins, scoring.grades),
     greatest=scoring.grades - 1,
   )
-  files.write_file(path, page)
+  files.write_file(path, text)
 
 
 def _prompts(curation: Curation) -> list[str]:
@@ -73,14 +76,3 @@ def _histogram(bins: Mapping[int, int], grades: int) -> list[float]:
   for number, count in bins.items():
     bars[min(number, last)] += count
   return [round(100 * bar / max(1, *bars), 1) for bar in bars]
-
-
-def _template() -> jinja2.Template:
-  environment = jinja2.Environment(
-    loader=jinja2.PackageLoader('gemb.curation', '.'),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  return environment.get_template('filter_report.html')

@@ -1,6 +1,7 @@
 """HTML pages of one look, each one file that needs nothing else.
 
-`style.html`, beside this file, is the look; a template includes it by name.
+A template extends `page.html`, beside this file: the look, a title, and facts
+below it where `about` has some. `figures.html` has plots side by side.
 """
 
 import pathlib
