@@ -191,8 +191,6 @@ def equation_1():
     )
     texts = jax.tree.map(np.asarray, batch.texts)
     has_negative = np.asarray(batch.has_negative)
-    query_id = np.asarray(batch.query_id)
-    positive_id = np.asarray(batch.positive_id)
     result = []
     for i in range(len(q)):
       forth, back = [], []  # pairs of a cosine and its term's weight
@@ -205,11 +203,7 @@ def equation_1():
             forth.append((hard, math.exp(config.hardness * hard)))
           elif config.hard_negatives == 'all' and has_negative[j, r]:
             forth += [] if false else [(hard, 1)]
-        # Gemini Embedding, equation 3.
-        same_query = tuple(query_id[i]) == tuple(query_id[j])
-        same_positive = tuple(positive_id[i]) == tuple(positive_id[j])
-        same = config.mask_same_texts and (same_query or same_positive)
-        if i == j or same:
+        if i == j or (config.mask_same_texts and same(batch, i, j)):
           continue
         forth.append((cosine(q[i], p[j]), 1))
         if config.same_tower in ('queries', 'both'):  # Gecko, equation 2
@@ -224,6 +218,11 @@ def equation_1():
         / len(directions)
       )
     return np.array(result)
+
+  def same(batch, i, j):
+    # Gemini Embedding, equation 3.
+    ids = np.asarray(batch.query_id), np.asarray(batch.positive_id)
+    return any(tuple(of_all[i]) == tuple(of_all[j]) for of_all in ids)
 
   def cosine(a, b):
     return float(a @ b) / math.sqrt(float(a @ a) * float(b @ b))
