@@ -137,12 +137,7 @@ class RemoteLanguageModel:
   ) -> list[str | None]:
     """Returns what answers each prompt; None where it refused, or said nothing.
 
-    Args:
-      prompts: as the model reads them.
-      seeds: of each answer, as far as the model heeds it.
-      max_tokens: of an answer.
-      temperature: 0: the likeliest token each time.
-      stop: an answer ends before it (`end_at`).
+    For the arguments see `LanguageModel`.
 
     Raises:
       OSError: if the service does not answer.
