@@ -165,7 +165,7 @@ def plot(question: str, results: Results) -> plot_style.Plot:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(left=0)
     axes.set_xlabel('held-out score, percent')
-    plot_style.add_legend(axes, columns=len(GROUPS))
+    plot_style.add_legend(axes, columns=2)  # names of points may be long
     return plot_style.finish(
       figure,
       name='plot',
