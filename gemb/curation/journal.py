@@ -116,11 +116,13 @@ def read_rows(path: pathlib.Path, start: int = 0) -> Iterator[dict[str, Any]]:
 
 @contextlib.contextmanager
 def hold(path: pathlib.Path) -> Iterator[None]:
-  """Keeps other processes from a file while it is made.
+  """Keeps other processes from a file while it is made; makes its folder.
 
   Raises:
+    OSError: if the folder cannot be made.
     ValueError: if another one makes it.
   """
+  path.parent.mkdir(parents=True, exist_ok=True)
   with locks.hold(path.with_name(f'.{path.name}.lock'), wait=False) as held:
     if not held:
       raise ValueError(

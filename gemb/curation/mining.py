@@ -29,7 +29,7 @@ from gemb.curation.approximate import ApproximateSearch
 from gemb.curation.candidates import Candidate, Mined, to_row
 from gemb.curation.config import MiningConfig
 from gemb.curation.corpus import Corpus
-from gemb.curation.journal import Journal
+from gemb.curation.journal import Journal, hold
 from gemb.curation.neighbours import (
   ExactSearch,
   Found,
@@ -37,7 +37,7 @@ from gemb.curation.neighbours import (
   cosines,
 )
 from gemb.curation.vectors import make_vectors
-from gemb.data import choice, examples, locks
+from gemb.data import choice, examples
 from gemb.data.examples import Example
 from gemb.prompts import Prompt
 
@@ -91,14 +91,8 @@ def mine(
     ValueError: if an id comes twice, the folder holds other work, another
       process works there, or embeddings are of no use.
   """
-  folder.mkdir(parents=True, exist_ok=True)
-  with locks.hold(folder / f'.{task}.mined.lock', wait=False) as held:
-    if not held:
-      raise ValueError(
-        f'Another process mines task {task!r} in {folder}; wait for it, or '
-        'choose another --folder.'
-      )
-    path = folder / f'{task}.mined.jsonl'
+  path = folder / f'{task}.mined.jsonl'
+  with hold(path):
     journal = Journal(path, _about(config, task, prompt, miner))
     if journal.finished:
       print(f'{task}: {journal.done:,} examples are mined in {path}')

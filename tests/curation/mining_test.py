@@ -213,8 +213,10 @@ def test_vectors_of_another_miner_are_made_anew(run, folder):
 def test_another_process_in_the_folder_is_told(run, folder):
   folder.mkdir()
   with (
-    locks.hold(folder / '.task.mined.lock'),
-    pytest.raises(ValueError, match="Another process mines task 'task'"),
+    locks.hold(folder / '.task.mined.jsonl.lock'),
+    pytest.raises(
+      ValueError, match=r'Another process makes .*/task\.mined\.jsonl; wait'
+    ),
   ):
     run()
 

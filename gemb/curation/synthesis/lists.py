@@ -12,7 +12,7 @@ from typing import Any
 
 from gemb.curation import prompts
 from gemb.curation.config import SynthesisConfig
-from gemb.curation.journal import Journal
+from gemb.curation.journal import Journal, hold
 from gemb.curation.language_model import LanguageModel
 from gemb.curation.synthesis.writing import find_fault
 from gemb.data.examples import normalise
@@ -45,7 +45,7 @@ def write_lists(
 
   Raises:
     OSError: if the folder cannot be written.
-    ValueError: if it holds other work.
+    ValueError: if it holds other work, or another process writes there.
   """
   prompt = prompts.load(f'{of}_v1')
   made_from = {
@@ -56,24 +56,26 @@ def write_lists(
     'temperature': config.temperature,
     'items': config.items,
   }
-  listed = Journal(folder / f'listed_{of}.jsonl', made_from | dict(about))
-  for start in range(listed.done, len(values), _AT_ONCE):
-    block = values[start : start + _AT_ONCE]
-    asked = [prompt.fill(items=str(config.items), **each) for each in block]
-    answers = model.complete(
-      asked,
-      seeds=[text_id(f'{config.seed}/{text}') % 2**31 for text in asked],
-      max_tokens=_TOKENS * config.items,
-      temperature=config.temperature,
-      stop='\n\n',
-    )
-    listed.add(
-      dict(each) | {of: read_items(answer or '', text, config.items)}
-      for each, text, answer in zip(block, asked, answers, strict=True)
-    )
-  if not listed.finished:
-    listed.finish()
-  return [row[of] for row in listed.rows()]
+  path = folder / f'listed_{of}.jsonl'
+  with hold(path):
+    listed = Journal(path, made_from | dict(about))
+    for start in range(listed.done, len(values), _AT_ONCE):
+      block = values[start : start + _AT_ONCE]
+      asked = [prompt.fill(items=str(config.items), **each) for each in block]
+      answers = model.complete(
+        asked,
+        seeds=[text_id(f'{config.seed}/{text}') % 2**31 for text in asked],
+        max_tokens=_TOKENS * config.items,
+        temperature=config.temperature,
+        stop='\n\n',
+      )
+      listed.add(
+        dict(each) | {of: read_items(answer or '', text, config.items)}
+        for each, text, answer in zip(block, asked, answers, strict=True)
+      )
+    if not listed.finished:
+      listed.finish()
+    return [row[of] for row in listed.rows()]
 
 
 def read_items(answer: str, prompt: str, most: int) -> list[str]:

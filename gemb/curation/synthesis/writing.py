@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import tqdm
 
-from gemb.curation.journal import Journal
+from gemb.curation.journal import Journal, hold
 from gemb.curation.language_model import LanguageModel
 from gemb.data.examples import normalise
 
@@ -79,20 +79,22 @@ def write(
 
   Raises:
     OSError: if the folder cannot be written.
-    ValueError: if it holds other work.
+    ValueError: if it holds other work, or another process writes there.
   """
-  kept = Journal(folder / f'synthetic_{kind.name}.jsonl', about)
-  if kept.finished:
-    print(f'{kept.path} is there, with {kept.done:,} rows')
-    return
-  written = Journal(folder / f'written_{kind.name}.jsonl', about)
-  if not written.finished:
-    _write_all(kind, drafts, model, temperature, written)
-  # What a killed process has copied already is not copied again.
-  for block in _blocks(itertools.islice(_good(written), kept.done, None)):
-    kept.add(block)
-  kept.finish()
-  print(f'{kept.path}: {summary(written.rows())}')
+  path = folder / f'synthetic_{kind.name}.jsonl'
+  with hold(path):
+    kept = Journal(path, about)
+    if kept.finished:
+      print(f'{kept.path} is there, with {kept.done:,} rows')
+      return
+    written = Journal(folder / f'written_{kind.name}.jsonl', about)
+    if not written.finished:
+      _write_all(kind, drafts, model, temperature, written)
+    # What a killed process has copied already is not copied again.
+    for block in _blocks(itertools.islice(_good(written), kept.done, None)):
+      kept.add(block)
+    kept.finish()
+    print(f'{kept.path}: {summary(written.rows())}')
 
 
 def summary(rows: Iterable[Row]) -> str:

@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from gemb.curation.journal import hold
 from gemb.curation.synthesis import writing
 from gemb.curation.synthesis.writing import Kind, find_fault, summary, write
 
@@ -144,6 +145,18 @@ def test_killed_work_goes_on_to_the_same_files(
   assert len(model.asked) == len(SUBJECTS)  # none was asked twice
   assert [path.read_bytes() for path in paths] == whole
   assert b'"dropped": "duplicate"' in b''.join(whole)
+
+
+def test_two_processes_do_not_write_into_one_file(
+  write_notes, scripted, tmp_path
+):
+  model = scripted({'tea': 'Tea.'})
+  with (
+    hold(tmp_path / 'synthetic_notes.jsonl'),
+    pytest.raises(ValueError, match='Another process makes'),
+  ):
+    write_notes(model, subjects=['tea'])
+  assert not model.asked
 
 
 def test_work_that_was_killed_while_it_copied_the_good_rows_goes_on(
