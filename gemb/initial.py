@@ -71,7 +71,13 @@ def initial_params(run: Run, embedder: Embedder, layout: Layout) -> Params:
 
 
 def _open(parent: ParentConfig, run: Run) -> Checkpoints:
-  folder = find_workdir(parent.workdir).checkpoints
+  try:
+    folder = find_workdir(parent.workdir).checkpoints
+  except FileNotFoundError as error:
+    raise FileNotFoundError(
+      f'Run.parent is {parent.workdir}, which holds no run (no config.gin); '
+      'train it first, or name another by ParentConfig.workdir.'
+    ) from error
   return Checkpoints(folder, run.checkpoints)
 
 
