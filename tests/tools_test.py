@@ -318,6 +318,20 @@ def test_the_quickstart_passes_arguments_on(quickstart, workdir):
   ]
 
 
+@pytest.mark.skipif(
+  any(pathlib.Path('/dev').glob('accel*'))
+  or any(pathlib.Path('/dev').glob('vfio/[0-9]*'))
+  or any(pathlib.Path('/dev').glob('nvidia[0-9]*')),
+  reason='there is an accelerator, which JAX is to find',
+)
+def test_libtpu_does_not_look_for_a_tpu_where_there_is_none(quickstart):
+  say = 'echo "${JAX_PLATFORMS-any}"'
+  assert quickstart(gemb=say).stdout == 'any\nany\n'
+  packages = quickstart.root / '.venv' / 'lib' / 'python3.12' / 'site-packages'
+  (packages / 'libtpu').mkdir(parents=True)
+  assert quickstart(gemb=say).stdout == 'cpu\ncpu\n'
+
+
 def test_what_did_not_train_is_not_evaluated(quickstart):
   done = quickstart(gemb='echo "$1"; exit 2')
   assert (done.returncode, done.stdout) == (2, 'train\n')

@@ -26,4 +26,15 @@ enter_venv() {
   "$root/tools/setup" "$1"
   export VIRTUAL_ENV=$venv
   export PATH=$venv/bin:$PATH
+  # libtpu, which tests compile with, complains at length where it finds no TPU.
+  if is_there "$venv/lib/python3*/site-packages/libtpu" \
+    && ! is_there '/dev/accel*' && ! is_there '/dev/vfio/[0-9]*' \
+    && ! is_there '/dev/nvidia[0-9]*' && ! is_there /dev/dxg; then
+    export JAX_PLATFORMS=${JAX_PLATFORMS:-cpu}
+  fi
+}
+
+# Whether a file matches a pattern.
+is_there() {
+  compgen -G "$1" > /dev/null
 }
