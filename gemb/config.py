@@ -63,7 +63,11 @@ class _Program:
 
 
 def load(
-  files: Sequence[str], bindings: Sequence[str] = (), *, root: str = 'Run'
+  files: Sequence[str],
+  bindings: Sequence[str] = (),
+  *,
+  root: str = 'Run',
+  program_of: str = '',
 ) -> tuple[Any, str]:
   """Builds the frozen tree that the gin files and bindings describe.
 
@@ -74,6 +78,8 @@ def load(
       files. `OptimizerConfig.learning_rate=1e-4` needs no import: any module
       that a file imports is known.
     root: name of the dataclass at the root of the tree.
+    program_of: name of one that the root refers to, whose gin program is
+      returned in place of the root's: the run of a job, say.
 
   Returns:
     The tree, and the operative config: a gin program with every value that
@@ -92,10 +98,18 @@ def load(
   plain = substitute_macros(program.bindings)
   typed = [check_type(binding) for binding in plain]
   where = ', '.join(files) or _COMMAND_LINE
-  run = ('', _find(root, program.names, where=where, exact=False))
-  check_received(typed, root=run)
-  built: dict[Part, Any] = {}
-  tree = build(run, bindings=typed, built=built, where=where)
+
+
+  def build_all(name: str) -> tuple[Any, dict[Part, Any]]:
+    part = ('', _find(name, program.names, where=where, exact=False))
+    if name == root:
+      check_received(typed, root=part)
+    built: dict[Part, Any] = {}
+    return build(part, bindings=typed, built=built, where=where), built
+
+  tree, built = build_all(root)
+  if program_of:
+    _, built = build_all(program_of)
   return tree, text(built, bindings=typed)
 
 

@@ -698,6 +698,20 @@ def test_files_without_a_root_are_refused(write):
   )
 
 
+def test_the_program_of_a_part_alone_builds_the_part(tmp_path):
+  tree, text = config.load(
+    ['run.gin'],
+    ['OptimizerConfig.warmup_steps=7'],
+    program_of='OptimizerConfig',
+  )
+  (tmp_path / 'part.gin').write_text(text)
+  part, again = config.load(['part.gin'], root='OptimizerConfig')
+  assert part == tree.optimizer
+  assert part.warmup_steps == 7
+  assert again == text
+  assert 'DataConfig' not in text
+
+
 def test_every_truncated_file_loads_or_is_refused_in_one_sentence(write):
   for length in range(len(_HEAD), len(_RUN), 3):
     write(_RUN[:length])
