@@ -21,11 +21,15 @@ from jax._src import clusters
 from jax._src import distributed as runtime
 from jax.experimental import multihost_utils
 
+from gemb import stopping
+
 # Clusters whose environment tells all. Elsewhere there are flags.
 _CLUSTERS = ('gcetpu', 'gketpu', 'slurm', 'ompi')
 _SHUTDOWN_SECONDS = 30  # that a process waits for the others when it ends
 # A process may make data for hours; that one has died is seen by its heartbeat.
 _PATIENCE = 7 * 24 * 60 * 60 * 1000
+
+_STOPPED = 'stopped: '  # in a message that tells of no mistake
 
 _numbers = itertools.count()  # of messages; alike, as all processes send them
 
@@ -36,7 +40,7 @@ def start(
   process: int | None = None,
   *,
   start_timeout: int = 300,
-  heartbeat_timeout: int = 60,
+  heartbeat_timeout: int = 30,
 ) -> None:
   """Meets the other processes; call it before JAX looks for devices.
 
@@ -98,6 +102,7 @@ def together() -> Iterator[None]:
 
   Raises:
     RuntimeError: if another process has raised something.
+    stopping.Stopped: if that was this.
   """
   if count() == 1:
     yield
@@ -106,12 +111,16 @@ def together() -> Iterator[None]:
   try:
     yield
   except BaseException as error:
-    _tell(number, str(error) or type(error).__name__)
+    kind = _STOPPED if isinstance(error, stopping.Stopped) else ''
+    _tell(number, kind + (str(error) or type(error).__name__))
     raise
   _tell(number, '')
   for process in range(count()):
     if failure := _hear(number, process):
-      raise RuntimeError(f'{failure} (So says process {process}.)')
+      text = f'{failure.removeprefix(_STOPPED)} (So says process {process}.)'
+      if failure.startswith(_STOPPED):
+        raise stopping.Stopped(text)
+      raise RuntimeError(text)
 
 
 def check_same(what: str, text: str) -> None:

@@ -44,11 +44,17 @@ class Encoder:
     """Returns the same encoder with other parameters; compiles nothing."""
     return dataclasses.replace(self, params=params)
 
-  def encode(self, texts: Sequence[str]) -> Float[np.ndarray, 'X E']:
+  def encode(
+    self, texts: Sequence[str], *, between: Callable[[], None] | None = None
+  ) -> Float[np.ndarray, 'X E']:
     """Returns the embedding of each text (dressed already), float32.
 
     Not normalised: `gemb.evals.retrieval.truncate` gives unit prefixes. Equal
     texts are embedded once.
+
+    Args:
+      texts: to embed.
+      between: called before each call of the model; it may raise.
     """
     distinct = list(dict.fromkeys(texts))
     ids = [
@@ -64,6 +70,8 @@ class Encoder:
 
     before = None
     for length, rows in self._calls([len(ids[i]) for i in order]):
+      if between:
+        between()
       result = self._embed([ids[i] for i in order[rows]], length)
       # One call late: the host pads while the devices compute.
       if before:

@@ -16,7 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from gemb import axes, distributed, encode, files, provenance
+from gemb import axes, distributed, encode, files, provenance, stopping
 from gemb.axes import Layout
 from gemb.data.loader import Loader, open_loader, prefetch
 from gemb.data.planning import Plan
@@ -29,9 +29,9 @@ from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train import metrics, optimizer
 from gemb.train.checkpoints import Checkpoints, check_same
+from gemb.train.placing import place
 from gemb.train.state import abstract_state, init_state
 from gemb.train.step import make_loss, make_train_step
-from gemb.types import Batch
 from gemb.workdir import Workdir
 
 
@@ -48,8 +48,10 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
 
   Raises:
     ValueError: if something does not fit: mesh and batch, checkpoint and
-      model, cache and tokenizer, one process and the others.
+      model, cache and tokenizer, one process and the others; or if another run
+      is in the folder.
     RuntimeError: if another process has raised something.
+    stopping.Stopped: if it was asked to; everything is saved.
     FloatingPointError: if loss or gradient is no longer finite; the last good
       checkpoint stays.
   """
@@ -80,14 +82,17 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     'data': loader.identity(),
   }
 
-  with (
-    axes.use(layout),
-    Checkpoints(
-      workdir.checkpoints, run.checkpoints, clean=True
-    ) as checkpoints,
-  ):
+  with contextlib.ExitStack() as stack:
+    with distributed.together():
+      if distributed.is_first():
+        stack.enter_context(workdir.claimed())
+    stack.enter_context(axes.use(layout))
+    checkpoints = stack.enter_context(
+      Checkpoints(workdir.checkpoints, run.checkpoints, clean=True)
+    )
     done = max(checkpoints.steps(), default=0)
     distributed.check_same('last checkpoint', f'step {done}')
+    was = {}
     if done:
       was = checkpoints.about(done)
       check_same(was['model'], about['model'], 'architecture (Run.model)')
@@ -113,50 +118,87 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
       lengths=run.data.lengths,
       rows=run.microbatch,
     )
+    stack.enter_context(stopping.watched(alone=distributed.count() == 1))
+    writer = stack.enter_context(
+      metrics.open_writer(workdir.root, start=done, steps=run.steps)
+    )
+    batches = stack.enter_context(
+      contextlib.closing(
+        prefetch(lambda step: place(loader, step, layout), done, run.steps)
+      )
+    )
+    meter = metrics.Meter(was.get('meter'))
 
-    def make_batch(step: int) -> tuple[Plan, Batch]:
-      return _place(loader, step, layout)
+    def evaluate() -> dict[str, float]:
+      with meter.paused():
+        encode_texts = encoder.with_params(state.params).encode
+        return suite.scores(
+          eval_tasks,
+          functools.partial(encode_texts, between=stopping.check),
+          run.loss.prefixes,
+        )
 
-    with (
-      metrics.open_writer(workdir.root, start=done, steps=run.steps) as writer,
-      contextlib.closing(prefetch(make_batch, done, run.steps)) as batches,
-    ):
-      if done:
-        writer.say(f'Going on from the checkpoint of step {done}.')
-      else:
-        size = sum(x.size for x in jax.tree.leaves(state.params))
-        writer.say(f'{size:,} parameters on {layout.mesh.size} devices.')
-      meter = metrics.Meter()
-      running = None
-      for plan, batch in batches:
-        state, values = train_step(state, batch)
-        # One step late, so that the devices never wait for this.
-        if running:
-          meter.add(_check_finite(*running, loader, workdir))
-        running = plan, values
-        done = plan.step + 1
-        last = done == run.steps
-        logs = last or done % run.log_every_steps == 0
-        evaluates = last or done % run.evaluation.every_steps == 0
-        saves = last or done % run.checkpoints.every_steps == 0
-        if logs or evaluates or saves:
-          meter.add(_check_finite(*running, loader, workdir))
-          running = None
-        if logs:
-          line = meter.read()
-          writer.write(done, line)
-          shown = ('loss', 'accuracy', 'pairs_per_second', 'padding')
-          writer.advance(done, {name: line[name] for name in shown})
-        scores = None
-        if evaluates and eval_tasks:
-          with meter.paused():
-            encoder = encoder.with_params(state.params)
-            scores = suite.scores(eval_tasks, encoder.encode, run.loss.prefixes)
-          writer.write(done, {f'eval/{k}': v for k, v in scores.items()})
-        if saves:
-          with meter.paused():
-            checkpoints.save(state, about, scores)
-        writer.advance(done)
+    def save(scores: dict[str, float] | None = None) -> None:
+      with meter.paused():
+        checkpoints.save(state, about | {'meter': meter.state()}, scores)
+
+    if done:
+      writer.say(f'Going on from the checkpoint of step {done}.')
+    else:
+      size = sum(x.size for x in jax.tree.leaves(state.params))
+      writer.say(f'{size:,} parameters on {layout.mesh.size} devices.')
+    evaluates = bool(eval_tasks) and _due(done, run, run.evaluation.every_steps)
+    if evaluates and not metrics.is_evaluated(workdir.root, done):
+      # It was asked to stop before it had evaluated this one.
+      scores = evaluate()
+      save(scores)
+      writer.write(done, _as_metrics(scores))
+    running = None
+    for plan, batch in batches:
+      state, values = train_step(state, batch)
+      # One step late, so that the devices never wait for this.
+      if running:
+        meter.add(_check_finite(*running, loader, workdir))
+      running = plan, values
+      done = plan.step + 1
+      logs = _due(done, run, run.log_every_steps)
+      evaluates = bool(eval_tasks) and _due(
+        done, run, run.evaluation.every_steps
+      )
+      saves = _due(done, run, run.checkpoints.every_steps)
+      stops = stopping.asked()
+      if logs or evaluates or saves or stops:
+        meter.add(_check_finite(*running, loader, workdir))
+        running = None
+      if logs:
+        line = meter.read()
+        writer.write(done, line)
+        shown = ('loss', 'accuracy', 'pairs_per_second', 'padding')
+        writer.advance(done, {name: line[name] for name in shown})
+      scores = None
+      if evaluates and not stops:
+        try:
+          scores = evaluate()
+          writer.write(done, _as_metrics(scores))
+        except stopping.Stopped:
+          stops = True
+      if saves or stops:
+        save(scores)
+      writer.advance(done)
+      if stops:
+        raise stopping.Stopped(
+          f'asked to stop, and saved after step {done} of {run.steps}; the '
+          'same command goes on.'
+        )
+
+
+def _due(step: int, run: Run, every: int) -> bool:
+  """Returns whether something is done after so many steps; at the end it is."""
+  return step == run.steps or (step > 0 and step % every == 0)
+
+
+def _as_metrics(scores: dict[str, float]) -> dict[str, float]:
+  return {f'eval/{name}': value for name, value in scores.items()}
 
 
 def _check_best_metric(run: Run) -> None:
@@ -198,6 +240,11 @@ def _make_data(config_text: str) -> None:
     file.write_text(config_text, encoding='utf-8')
     command = [sys.executable, '-m', 'gemb.main', 'cache']
     done = subprocess.run([*command, f'--gin_file={file}'])
+  if done.returncode < 0:
+    raise stopping.Stopped(
+      f'`gemb cache` was ended by signal {-done.returncode}; the same command '
+      'goes on.'
+    )
   if done.returncode:
     raise ValueError(
       'The data could not be made, for the reason that `gemb cache` gives '
@@ -229,50 +276,6 @@ def _begin(
       workdir.write_run(config_text, made_by)
   with distributed.together():
     workdir.check_begun(config_text)
-
-
-def _place(loader: Loader, step: int, layout: Layout) -> tuple[Plan, Batch]:
-  """Reads this process's rows of a batch, and puts them on its devices."""
-  batch_size = loader.plan.batch_size(step)
-  sharding = layout.sharding('batch')
-  runs = _runs(sharding, batch_size)
-  read = [loader.batch(step, slice(*run)) for run in runs]
-
-  def spread(*parts: np.ndarray) -> jax.Array:
-    # Rows of packed texts are more or fewer than examples, split alike.
-    first, last = runs[0]
-    total = batch_size * len(parts[0]) // (last - first)
-
-    def shard(index: tuple[slice, ...] | None) -> np.ndarray:
-      start, stop, _ = (index[0] if index else slice(None)).indices(total)
-      for (first, _), part in zip(runs, parts, strict=True):
-        before = total * first // batch_size
-        if before <= start < before + len(part):
-          return part[start - before : stop - before]
-      raise IndexError(f'Rows {start} to {stop} are not of this process.')
-
-    shape = (total, *parts[0].shape[1:])
-    return jax.make_array_from_callback(shape, sharding, shard)
-
-  return read[0][0], jax.tree.map(spread, *(batch for _, batch in read))
-
-
-def _runs(sharding: jax.sharding.Sharding, rows: int) -> list[tuple[int, int]]:
-  """Returns first and last of each run of rows on this process's devices.
-
-  The devices of a TPU's host are neighbours in the torus, which need not be
-  neighbours in the mesh.
-  """
-  shards = sharding.addressable_devices_indices_map((rows,)).values()
-  ranges = {
-    (index[0] if index else slice(None)).indices(rows)[:2] for index in shards
-  }
-  runs = []
-  for first, last in sorted(ranges):
-    if runs and runs[-1][1] == first:
-      first, _ = runs.pop()
-    runs.append((first, last))
-  return runs
 
 
 def _check_finite(

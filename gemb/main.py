@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from gemb import stopping
 from gemb.commands import (
   certifying,
   data,
@@ -42,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
   """Runs one command; returns the exit status.
 
   What the user can mend is one sentence on standard error and status 2 (1 for
-  a run that broke down); GEMB_DEBUG=1 shows where it came from.
+  a run that broke down); GEMB_DEBUG=1 shows where it came from. The same
+  command goes on after status 42 (`gemb.stopping`), and after 75: a device or
+  another process has failed.
   """
   options = _parser().parse_args(arguments)
   # Before TensorFlow or JAX are imported: they greet on standard error.
@@ -54,11 +57,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.environ.get('GEMB_DEBUG'):
       raise
     print(f'gemb: {error}', file=sys.stderr)
-    return 1 if isinstance(error, FloatingPointError) else 2
+    return _status(error)
+  except stopping.Stopped as stopped:
+    print(f'gemb: {stopped}', file=sys.stderr)
+    return stopping.EXIT_STATUS
   except KeyboardInterrupt:
     print('gemb: stopped; the same command goes on.', file=sys.stderr)
     return 130
   return 0
+
+
+def _status(error: Exception) -> int:
+  """Returns the exit status that tells a supervisor whether to go on."""
+  if isinstance(error, FloatingPointError):
+    return 1
+  # JAX, without importing it: of what it computes, and of processes that it
+  # has lost.
+  return 75 if type(error).__name__ == 'JaxRuntimeError' else 2
 
 
 class _Parser(argparse.ArgumentParser):

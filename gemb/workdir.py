@@ -1,13 +1,16 @@
 """The work folder of a run: what lies where, and the model in it."""
 
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 from gemb import files
+from gemb.data import locks
 from gemb.data.tokenizer import Tokenizer
 
 
@@ -57,6 +60,21 @@ class Workdir:
   def report(self) -> pathlib.Path:
     """The report."""
     return self.root / 'report.html'
+
+  @contextlib.contextmanager
+  def claimed(self) -> Iterator[None]:
+    """Keeps other runs out of the folder, until this process dies.
+
+    Raises:
+      ValueError: if one is in it.
+    """
+    with locks.hold(self.root / '.lock', wait=False) as held:
+      if not held:
+        raise ValueError(
+          f'{self.root} is being trained by another process; wait for it, stop '
+          'it, or choose another --workdir.'
+        )
+      yield
 
   def write_run(self, config_text: str, about: dict[str, Any]) -> None:
     """Writes down what the run is, before its first step."""

@@ -1,22 +1,19 @@
 """Whole runs of ten steps on the golden pairs, through the command line."""
 
-import dataclasses
 import json
 import math
 import re
 import shutil
 import signal
-from unittest import mock
 
 import jax
 import numpy as np
 import pytest
 
-from gemb import axes, config, loop, main, trained
-from gemb.data.config import PackingConfig
+from gemb import config, loop, main, stopping, trained
 from gemb.train import step as step_lib
 from gemb.train.checkpoints import Checkpoints
-from gemb.train.metrics import read_metrics
+from gemb.train.metrics import MetricWriter, is_evaluated, read_metrics
 from gemb.workdir import Workdir, find_workdir
 
 # What depends on the clock.
@@ -130,6 +127,7 @@ def test_ten_steps_lower_the_loss_and_leave_a_whole_work_folder(tiny_run):
     'checkpoints',
     'metrics.jsonl',
     'tensorboard',
+    '.lock',
   }
   assert list((tiny_run / 'tensorboard').glob('events.*'))
 
@@ -212,6 +210,54 @@ def test_a_run_killed_twice_goes_on_to_the_result_of_an_unbroken_one(
   assert_same_result(folder, tiny_run)
 
 
+@pytest.mark.parametrize(
+  ('signalled', 'saved'),
+  [
+    pytest.param(6, 7, id='after a step'),
+    pytest.param(8, 8, id='in the evaluation of a step'),
+  ],
+)
+def test_a_run_that_is_asked_to_stop_saves_and_goes_on_to_the_same_result(
+  signalled, saved, tiny_run, train, tmp_path, capsys, monkeypatch
+):
+  write = MetricWriter.write
+
+  def write_and_ask(writer, step, values):
+    write(writer, step, values)
+    if step == signalled and 'loss' in values:
+      signal.raise_signal(signal.SIGTERM)
+
+  folder = tmp_path / 'run'
+  with monkeypatch.context() as patch:
+    patch.setattr(MetricWriter, 'write', write_and_ask)
+    assert train(folder) == stopping.EXIT_STATUS
+  assert capsys.readouterr().err == (
+    f'gemb: asked to stop, and saved after step {saved} of 10; the same '
+    'command goes on.\n'
+  )
+  assert max(losses(folder)) == saved
+  assert not is_evaluated(folder, saved)
+  assert train(folder) == 0
+  assert f'checkpoint of step {saved}.' in capsys.readouterr().out
+  assert_same_result(folder, tiny_run)
+  # What keeps the best checkpoints has not missed one.
+  assert ('8', 'metrics') in {
+    path.parts[-2:] for path in (folder / 'checkpoints').glob('*/metrics')
+  }
+
+
+def test_a_second_run_in_a_folder_is_refused(train, tmp_path, capsys):
+  folder = tmp_path / 'run'
+  folder.mkdir()
+  with Workdir(folder).claimed():
+    assert train(folder) == 2
+  assert capsys.readouterr().err == (
+    f'gemb: {folder} is being trained by another process; wait for it, stop '
+    'it, or choose another --workdir.\n'
+  )
+  assert [path.name for path in folder.iterdir()] == ['.lock']
+
+
 @pytest.fixture(scope='module')
 def one_device(tiny_folder, tiny_gin, start, tmp_path_factory):
   """Runs on one device: the whole, and from the eighth step on."""
@@ -288,53 +334,6 @@ def test_the_trainer_imports_neither_tensorflow_nor_seqio(one_device):
 def loader(tiny_run, tiny_gin):
   run, _ = config.load([tiny_gin])
   return loop.open_loader(run.data, seed=run.seed)
-
-
-@pytest.mark.parametrize(
-  ('mine', 'runs'),
-  [
-    ([0, 1, 2, 3], [(0, 16)]),
-    ([4, 6, 5, 7], [(16, 32)]),
-    ([0, 1, 6, 5], [(0, 8), (20, 28)]),
-    ([2], [(8, 12)]),
-  ],
-)
-def test_a_process_reads_the_rows_of_its_devices_alone(mine, runs):
-  sharding = mock.Mock(spec=jax.sharding.Sharding)
-  sharding.addressable_devices_indices_map.return_value = {
-    device: (slice(4 * device, 4 * device + 4),) for device in mine
-  }
-  assert loop._runs(sharding, 32) == runs
-  sharding.addressable_devices_indices_map.assert_called_with((32,))
-
-
-@pytest.mark.parametrize('packing', [None, PackingConfig(row_length=64)])
-def test_rows_that_are_read_apart_make_the_same_batch(
-  packing, tiny_run, tiny_gin, monkeypatch
-):
-  data = dataclasses.replace(config.load([tiny_gin])[0].data, packing=packing)
-  loader = loop.open_loader(data, seed=0, shards=8)
-  where = axes.Layout(axes.make_mesh(axes.MeshConfig()), axes.AxisRules())
-  plan, batch = loop._place(loader, 3, where)
-  apart = [(0, 8), (8, 12), (12, 32)]
-  monkeypatch.setattr(loop, '_runs', lambda *_: apart)
-  same_plan, same = loop._place(loader, 3, where)
-  assert plan.task == same_plan.task
-  jax.tree.map(np.testing.assert_array_equal, same, batch)
-  _, read = loader.batch(3)
-  jax.tree.map(np.testing.assert_array_equal, same, read)
-
-
-def test_a_batch_of_a_tasks_own_size_is_placed(tiny_run, tiny_gin):
-  data = dataclasses.replace(
-    config.load([tiny_gin])[0].data, batch_sizes={'golden_pairs': 16}
-  )
-  loader = loop.open_loader(data, seed=0, shards=8)
-  where = axes.Layout(axes.make_mesh(axes.MeshConfig()), axes.AxisRules())
-  plan, batch = loop._place(loader, 3, where)
-  assert len(plan.indices) == 16
-  _, read = loader.batch(3)
-  jax.tree.map(np.testing.assert_array_equal, batch, read)
 
 
 def test_a_loss_that_is_not_finite_stops_names_and_keeps(

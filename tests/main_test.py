@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from gemb import config, main, prompts, trained
+from gemb import config, main, prompts, stopping, trained
 from gemb.data import examples
 from gemb.data.caching import jobs
 from gemb.evals.retrieval import truncate
@@ -137,6 +137,27 @@ def test_the_exit_status_is_that_of_the_process():
   )
   assert done.returncode == 2
   assert done.stderr.startswith('gemb: ') and done.stderr.count('\n') == 1
+
+
+@pytest.mark.parametrize(
+  ('raised', 'status'),
+  [
+    (ValueError('That is wrong.'), 2),
+    (RuntimeError('The processes cannot meet.'), 2),
+    (FloatingPointError('Loss is nan.'), 1),
+    (stopping.Stopped('asked to stop'), 42),
+    (jax.errors.JaxRuntimeError('Connection closed by peer'), 75),
+  ],
+)
+def test_the_exit_status_tells_whether_to_go_on(
+  raised, status, monkeypatch, capsys
+):
+  def show_data(options):
+    raise raised
+
+  monkeypatch.setattr('gemb.commands.data.show_data', show_data)
+  assert main.main(['data', 'show', 'pairs', '--gin_file=any.gin']) == status
+  assert capsys.readouterr().err == f'gemb: {raised}\n'
 
 
 @pytest.fixture(scope='module')

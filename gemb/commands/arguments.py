@@ -84,9 +84,9 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
   group.add_argument(
     '--heartbeat_timeout',
     type=positive,
-    default=60,
+    default=30,
     metavar='SECONDS',
-    help='of silence, after which a process is taken for dead (60)',
+    help='of silence, after which a process is taken for dead (30)',
   )
 
 

@@ -6,6 +6,7 @@ import os
 import pathlib
 import time
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import tensorboardX
 import tqdm
@@ -112,9 +113,17 @@ def open_writer(
 class Meter:
   """Averages the steps' numbers, and measures speed, between two lines."""
 
-  def __init__(self):
-    """Starts the clock."""
+  def __init__(self, state: Mapping[str, Any] | None = None):
+    """Starts the clock; with the `state` of another, goes on where that was."""
     self._restart()
+    if state:
+      self._steps = list(state['steps'])
+      self._started -= state['seconds']
+
+  def state(self) -> dict[str, Any]:
+    """Returns what JSON holds of it: a run that goes on has the same means."""
+    seconds = time.monotonic() - self._started
+    return {'steps': [dict(each) for each in self._steps], 'seconds': seconds}
 
   def add(self, values: Values) -> None:
     """Adds the numbers of a finished step: 'pairs' and 'tokens' are summed."""
@@ -150,6 +159,14 @@ class Meter:
   def _restart(self) -> None:
     self._started = time.monotonic()
     self._steps: list[Values] = []
+
+
+def is_evaluated(folder: str | os.PathLike, step: int) -> bool:
+  """Returns whether the metrics of a work folder have a step's evaluation."""
+  return any(
+    line['step'] == step and any(name.startswith('eval/') for name in line)
+    for line in read_metrics(folder)
+  )
 
 
 def read_metrics(folder: str | os.PathLike) -> list[dict[str, int | float]]:

@@ -6,7 +6,12 @@ import pytest
 from tensorboardX.proto import event_pb2
 
 from gemb.train import metrics
-from gemb.train.metrics import Meter, MetricWriter, read_metrics
+from gemb.train.metrics import (
+  Meter,
+  MetricWriter,
+  is_evaluated,
+  read_metrics,
+)
 
 
 @pytest.fixture
@@ -61,6 +66,21 @@ def test_time_that_is_not_training_is_left_out(clock):
   assert meter.read()['pairs_per_second'] == 4.0
 
 
+def test_a_meter_goes_on_where_another_was(clock):
+  whole, first = Meter(), Meter()
+  for meter in (whole, first):
+    meter.add(step(loss=1.0, pairs=2))
+  clock(3.0)
+  state = json.loads(json.dumps(first.state()))
+  second = Meter(state)
+  for meter in (whole, second):
+    meter.add(step(loss=0.2, pairs=5))
+  clock(1.0)
+  line = whole.read()
+  assert second.read() == line
+  assert line['pairs_per_second'] == 1.75
+
+
 @pytest.fixture
 def write(tmp_path):
   """Writes losses of steps as one start of the command would."""
@@ -92,6 +112,15 @@ def test_a_run_that_goes_on_repeats_the_steps_after_its_checkpoint(write):
 def test_a_run_that_starts_over_keeps_no_line(write):
   write(1, 2)
   assert [line['step'] for line in write(1, start=0)] == [1]
+
+
+def test_a_step_is_evaluated_once_its_scores_are_written(tmp_path):
+  with MetricWriter(tmp_path, start=0, steps=10) as writer:
+    writer.write(4, {'loss': 1.0})
+    assert not is_evaluated(tmp_path, 4)
+    writer.write(4, {'eval/bitext/accuracy@16': 0.5})
+  assert is_evaluated(tmp_path, 4)
+  assert not is_evaluated(tmp_path, 5)
 
 
 @pytest.mark.parametrize('rest', ['{"step": 3, "lo', '{"step": 3', '{'])
