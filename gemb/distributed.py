@@ -57,7 +57,8 @@ def start(
 
   Raises:
     ValueError: if the arguments do not fit.
-    RuntimeError: if the processes do not meet.
+    TimeoutError: if the others do not come.
+    RuntimeError: if the processes cannot meet.
   """
   given = coordinator, processes, process
   method = 'deactivate'
@@ -223,7 +224,7 @@ def _meet(initialize: Callable[[], None], seconds: int) -> None:
       f'The processes of this run cannot meet: {failures[0]}'
     ) from failures[0]
   if thread.is_alive():
-    raise RuntimeError(
+    raise TimeoutError(
       f'Process {state.process_id} has waited {seconds} s for the others at '
       f'{state.coordinator_address}. Start all of them at once, with the same '
       '--coordinator and --processes and each with a --process of its own; '

@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   What the user can mend is one sentence on standard error and status 2 (1 for
   a run that broke down); GEMB_DEBUG=1 shows where it came from. The same
   command goes on after status 42 (`gemb.stopping`), and after 75: a device or
-  another process has failed.
+  another process has failed, or did not come.
   """
   options = _parser().parse_args(arguments)
   # Before TensorFlow or JAX are imported: they greet on standard error.
@@ -71,9 +71,10 @@ def _status(error: Exception) -> int:
   """Returns the exit status that tells a supervisor whether to go on."""
   if isinstance(error, FloatingPointError):
     return 1
-  # JAX, without importing it: of what it computes, and of processes that it
-  # has lost.
-  return 75 if type(error).__name__ == 'JaxRuntimeError' else 2
+  # JAX's own, without importing it: of what it computes, and of processes that
+  # it has lost.
+  lost = type(error).__name__ == 'JaxRuntimeError'
+  return 75 if lost or isinstance(error, TimeoutError) else 2
 
 
 class _Parser(argparse.ArgumentParser):

@@ -116,7 +116,7 @@ def test_a_process_does_not_wait_for_ever(
   options = train_options(address, 1, tmp_path / 'run', tiny_gin)
   alone = start('-m', 'gemb.main', *options, '--start_timeout=1')
   ((_, error),) = finish(alone)
-  assert alone.returncode == 2
+  assert alone.returncode == 75
   assert error.startswith(
     f'gemb: Process 1 has waited 1 s for the others at {address}. '
   )

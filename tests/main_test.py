@@ -144,6 +144,7 @@ def test_the_exit_status_is_that_of_the_process():
   [
     (ValueError('That is wrong.'), 2),
     (RuntimeError('The processes cannot meet.'), 2),
+    (TimeoutError('The others have not come.'), 75),
     (FloatingPointError('Loss is nan.'), 1),
     (stopping.Stopped('asked to stop'), 42),
     (jax.errors.JaxRuntimeError('Connection closed by peer'), 75),
