@@ -1,4 +1,4 @@
-"""The README's words are true: its commands run, its table is complete."""
+"""The words of README and guides are true: commands run, tables are whole."""
 
 import dataclasses
 import importlib
@@ -27,7 +27,16 @@ README = (REPOSITORY / 'README.md').read_text()
 QUICKSTART = 'configs/run/00_quickstart.gin'
 _, OWN_DATA = README.split('## Your own data')
 OWN_DATA, _ = OWN_DATA.split('\n## ', maxsplit=1)
-COMMANDS = re.findall(r'^    (gemb .*)$', README, re.MULTILINE)
+# The guides: a README beside the code that it is about.
+PAGES = [
+  REPOSITORY / 'README.md',
+  *sorted((REPOSITORY / 'gemb').rglob('README.md')),
+]
+COMMANDS = [
+  command
+  for page in PAGES
+  for command in re.findall(r'^    (gemb .*)$', page.read_text(), re.MULTILINE)
+]
 
 
 WITH_MTEB = [
@@ -163,6 +172,28 @@ def test_there_is_a_command_of_each_kind():
     *('mine', 'score', 'filter', 'synthesize', 'soup', 'rates', 'search'),
   }
   assert len(WITH_MTEB) == 2
+
+
+@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.parent.name)
+def test_links_lead_somewhere(page):
+  for link in re.findall(r'\]\(([^)]+)\)', page.read_text()):
+    path, _, anchor = link.partition('#')
+    if path.startswith('https:'):
+      continue
+    found = page.parent / path if path else page
+    assert found.exists(), link
+    if anchor:
+      heads = re.findall(r'^#+ (.*)$', found.read_text(), re.MULTILINE)
+      anchors = {
+        re.sub(r'[^\w -]', '', head.lower()).replace(' ', '-') for head in heads
+      }
+      assert anchor in anchors, link
+
+
+def test_the_guides_are_all_in_the_table_of_the_readme():
+  rows = re.findall(r'^\| .*\]\((gemb/.*?README\.md)\)', README, re.MULTILINE)
+  pages = [page.relative_to(REPOSITORY).as_posix() for page in PAGES[1:]]
+  assert sorted(rows) == pages
 
 
 def test_the_rooms_name_every_module():
