@@ -4,7 +4,7 @@ import dataclasses
 import math
 import re
 
-from gemb.plan.hlo import Computation, Instruction
+from gemb.profile.hlo import Computation, Instruction
 
 _KINDS = (
   'all-gather',

@@ -45,7 +45,7 @@ _SOURCES = (
   'train',
   'plan/programs.py',
   'plan/compiling.py',
-  'plan/hlo.py',
+  'profile/hlo.py',
   'plan/costs.py',
   'plan/collectives.py',
   'plan/memory.py',

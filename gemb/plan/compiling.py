@@ -21,9 +21,10 @@ import numpy as np
 from jax.experimental import topologies
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from gemb.plan import costs, hlo, memory
+from gemb.plan import costs, memory
 from gemb.plan.chips import Topology
 from gemb.plan.programs import Program
+from gemb.profile import hlo
 
 # libtpu's own words for its lock, which another process holds.
 _LOCKED = ('libtpu multi-process lockfile', 'TPU is already in use')

@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 from gemb.plan.collectives import Collective, collective
-from gemb.plan.hlo import ArrayShape, Computation, Instruction, Program
+from gemb.profile.hlo import ArrayShape, Computation, Instruction, Program
 
 # They move nothing, or what they call does.
 _FREE = frozenset(

@@ -11,7 +11,7 @@ import pathlib
 import re
 
 from gemb.plan.collectives import collective
-from gemb.plan.hlo import ArrayShape, Computation, Instruction, Program
+from gemb.profile.hlo import ArrayShape, Computation, Instruction, Program
 
 PARTS = (
   'parameters',

@@ -17,6 +17,7 @@ from gemb.losses.matryoshka import total_loss
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.train import optimizer
+from gemb.train.guard import abstract_seen
 from gemb.train.state import TrainState, abstract_state
 from gemb.train.step import make_loss, make_train_step
 from gemb.types import Batch, Embeddings, Packed, Padded
@@ -66,16 +67,20 @@ class StepProgram:
   def lower(self, layout: Layout) -> jax.stages.Lowered:
     """Traces the step."""
     schedule, updates, loss, _ = self._parts()
-    step: Any = make_train_step(loss, updates, schedule)
+    guard = self.run.guard
+    step: Any = make_train_step(loss, updates, schedule, guard)
     # Before `use`: on devices that are not there nothing can be computed.
-    arguments = self.arguments(layout)
+    state, batch = self.arguments(layout)
+    seen = abstract_seen(guard, layout)
     with axes.use(layout):
-      return step.lower(*arguments)
+      return step.lower(state, batch, seen)
 
   def key(self) -> dict[str, Any]:
     """Returns all that the compiled program depends on, as JSON has it."""
     run = self.run
-    names = ('model', 'compute', 'loss', 'optimizer', 'mesh', 'rules')
+    names = ['model', 'compute', 'loss', 'optimizer', 'mesh', 'rules']
+    if run.guard.watches:
+      names.append('guard')
     return {name: repr(getattr(run, name)) for name in names} | {
       'microbatch': run.microbatch,
       'steps': run.steps,

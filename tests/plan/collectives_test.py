@@ -2,7 +2,8 @@
 
 import pytest
 
-from gemb.plan import collectives, hlo
+from gemb.plan import collectives
+from gemb.profile import hlo
 
 
 def of(line):

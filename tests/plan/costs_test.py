@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from gemb.plan import costs, hlo
+from gemb.plan import costs
+from gemb.profile import hlo
 
 # A product as a TPU has it, with a window for its batch of 4: of the positions
 # of that window one in four meets an element. In a loop of three turns.

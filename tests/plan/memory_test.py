@@ -1,6 +1,7 @@
 """Whose memory it is, out of the compiler's notes."""
 
-from gemb.plan import hlo, memory
+from gemb.plan import memory
+from gemb.profile import hlo
 
 PROGRAM = """
 ENTRY %main (a: f32[64,8]) -> f32[64,8] {

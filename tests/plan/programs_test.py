@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import pytest
 
 from gemb.losses.config import LossConfig
-from gemb.plan import costs, flops, hlo
+from gemb.plan import costs, flops
 from gemb.plan.programs import LossProgram, StepProgram
+from gemb.profile import hlo
 
 
 def counted(program):
@@ -62,3 +63,14 @@ def test_a_key_changes_with_what_is_compiled_and_with_nothing_else(tiny):
   assert StepProgram(run=tiny('Run.log_every_steps=3')).key() == key
   assert StepProgram(run=tiny('Run.microbatch=32')).key() != key
   assert StepProgram(run=tiny(), tokens=3).key() != key
+  guarded = 'Run.guard=@GuardConfig()', "GuardConfig.not_finite='skip'"
+  assert StepProgram(run=tiny(*guarded)).key() != key
+  assert StepProgram(run=tiny(*guarded[:1])).key() == key
+
+
+def test_a_step_that_may_be_left_out_is_lowered_with_what_it_remembers(tiny):
+  run = tiny('Run.guard=@GuardConfig()', "GuardConfig.spike='skip'")
+  program = StepProgram(run=run)
+  lowered = program.lower(program.layout(jax.devices()))
+  metrics = lowered.out_info[1]
+  assert metrics['skipped'].shape == metrics['seen'].usual.shape == ()

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from gemb.plan import hlo
+from gemb.profile import hlo
 
 LINE = (
   '  ROOT %copy-start.32 = (f32[600,16]{0,1:T(8,128)S(1)}, /*index=1*/bf16[2]'

@@ -1,0 +1,1 @@
+"""Where a step's time goes: a trace of some steps, and a table of it."""
