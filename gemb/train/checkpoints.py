@@ -1,6 +1,13 @@
-"""Checkpoints: state, what it was made by, and the scores, kept by orbax."""
+"""Checkpoints: state, what it was made by, and the scores, kept by orbax.
+
+A checkpoint has its name once all of it is on disk, and its digest with it: it
+is whole or it is none. See integrity.py for what happens to it later, and
+disk.py for where there is no room for one.
+"""
 
 import dataclasses
+import json
+import logging
 import math
 import os
 import pathlib
@@ -11,12 +18,17 @@ import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from gemb import distributed
 from gemb.model.embedder import Params
+from gemb.train import disk, integrity
 from gemb.train.state import TrainState
 
 _PARTS = ('state', 'about')
+_SCORES = 'metrics/metrics'  # orbax's name for their file
+_UNFINISHED = '.orbax-checkpoint-tmp'  # after the step, while it is written
 # What architectures were before there was a choice, and did not tell.
 _BEFORE = {'pooling': 'mean', 'causal': False}
+_OTHER_TREE = 'tree structures do not match'  # in what orbax says
 _ALONE = 'parameters_alone'  # in what is said about such a checkpoint
 
 
@@ -64,6 +76,9 @@ class Checkpoints:
         that writes: it would take a running one's away from it.
     """
     self.folder = pathlib.Path(folder).absolute()
+    self._keeps_scores = bool(config.best_metric)
+    self._knows_scores = False  # those that are on disk
+    self._writing = 0  # the step of what is being written
     metric = config.best_metric
 
     def quality(scores: Mapping[str, int | float]) -> float:
@@ -86,18 +101,29 @@ class Checkpoints:
         # Without it orbax keeps scores in memory only, and after a restart
         # "best" would mean the best since then.
         best_fn=quality if metric else None,
+        async_options=ocp.options.AsyncOptions(
+          post_finalization_callback=self._write_digest
+        ),
         cleanup_tmp_directories=clean,
         create=False,
+        # No reader needs scores, and of a damaged checkpoint none are read.
+        lightweight_initialize=True,
       ),
     )
+    logging.getLogger('absl').addFilter(disk.UNLOGGED)
 
   def __enter__(self) -> 'Checkpoints':
     """Returns itself."""
     return self
 
   def __exit__(self, *_) -> None:
-    """Waits for what is still being written."""
-    self._manager.close()
+    """Waits for what is still being written.
+
+    Raises:
+      OSError: if the disk is full.
+    """
+    with disk.told(self.folder):
+      self._manager.close()
 
   def steps(self) -> list[int]:
     """Returns the steps that have a checkpoint, ascending."""
@@ -111,12 +137,29 @@ class Checkpoints:
   ) -> None:
     """Writes the state; returns once it is copied, before it is on disk.
 
+    Where its step has a checkpoint, it is that very state, and its scores alone
+    are added.
+
     Args:
       state: its `step` names the checkpoint.
       about: anything that JSON holds.
       scores: of an evaluation of this state, if there was one.
+
+    Raises:
+      OSError: if the disk is full, maybe for the checkpoint before this one.
     """
-    self._write(int(state.step), state, about, scores or {})
+    step = int(state.step)
+    if step in self.steps():
+      self._add_scores(step, scores or {})
+    else:
+      self._write(step, state, about, scores or {})
+
+  def has_scores(self, step: int) -> bool:
+    """Returns whether scores lie beside a checkpoint.
+
+    Without CheckpointConfig.best_metric none ever do.
+    """
+    return bool(self._manager.metrics(step))
 
   def save_params(
     self,
@@ -132,6 +175,9 @@ class Checkpoints:
       params: of the embedder.
       about: as in `save`.
       scores: of an evaluation, maybe none.
+
+    Raises:
+      OSError: if the disk is full.
     """
     self._write(step, {'params': params}, about | {_ALONE: True}, scores)
 
@@ -139,13 +185,14 @@ class Checkpoints:
     """Returns what was saved about a checkpoint.
 
     Raises:
-      ValueError: if there is none at this step.
+      ValueError: if there is none at this step, or it is seen to be damaged.
     """
     if step not in self.steps():
       raise ValueError(
         f'{self.folder} has no checkpoint of step {step}; it has '
         f'{self.steps() or "none"}.'
       )
+    integrity.check_whole(self.folder, step, glance=True)
     args = ocp.args.Composite(about=ocp.args.JsonRestore())
     about = self._manager.restore(step, args=args)['about']
     if 'model' in about:
@@ -155,12 +202,14 @@ class Checkpoints:
   def restore(self, step: int, like: TrainState) -> TrainState:
     """Reads a state onto the shards of `like`, whatever mesh wrote it.
 
+    That it is whole has been seen by `gemb.train.integrity.set_aside_damaged`.
+
     Args:
       step: of the checkpoint.
       like: shapes and shardings, from `gemb.train.state.abstract_state`.
 
     Raises:
-      ValueError: if it holds parameters alone.
+      ValueError: if it holds parameters alone, or other arrays.
     """
     if _ALONE in self.about(step):
       raise ValueError(
@@ -169,7 +218,17 @@ class Checkpoints:
         f'{str(self.folder.parent)!r}.'
       )
     args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
-    return self._manager.restore(step, args=args)['state']
+    try:
+      return self._manager.restore(step, args=args)['state']
+    except ValueError as error:
+      if _OTHER_TREE not in str(error):
+        raise
+      raise ValueError(
+        f'The checkpoint of step {step} in {self.folder} holds other arrays '
+        'than this version of gemb trains; go on with the version that '
+        f'{self.folder.parent}/about.json names, or begin a new run with '
+        'Run.parent, which takes the parameters alone.'
+      ) from error
 
   def restore_params(self, step: int, like: Params) -> Params:
     """Reads the parameters alone, a third of the bytes.
@@ -177,7 +236,14 @@ class Checkpoints:
     Args:
       step: of the checkpoint.
       like: shapes and shardings, from `gemb.train.state.abstract_params`.
+
+    Raises:
+      ValueError: if the checkpoint is damaged.
+      RuntimeError: if that was seen by another process.
     """
+    with distributed.together():
+      if distributed.is_first():
+        integrity.check_whole(self.folder, step, glance=False)
     target = {'params': like}
     handler = ocp.PyTreeCheckpointHandler()
     with ocp.Checkpointer(handler) as checkpointer:
@@ -194,16 +260,47 @@ class Checkpoints:
   def _write(
     self, step: int, state: Any, about: dict[str, Any], scores: dict[str, float]
   ) -> None:
-    self.folder.mkdir(parents=True, exist_ok=True)
-    self._manager.save(
-      step,
-      args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
-      ),
-      # Without any, orbax warns that it cannot tell which is best.
-      metrics=scores,
-      force=True,
-    )
+    with disk.told(self.folder):
+      self._begin_writing()
+      self._writing = step
+      self._manager.save(
+        step,
+        args=ocp.args.Composite(
+          state=ocp.args.StandardSave(state), about=ocp.args.JsonSave(about)
+        ),
+        # Without any, orbax warns that it cannot tell which is best.
+        metrics=scores,
+        force=True,
+      )
+
+  def _begin_writing(self) -> None:
+    """Waits for the checkpoint before, and looks for room for another."""
+    self._manager.wait_until_finished()
+    with distributed.together():
+      if distributed.is_first():
+        self.folder.mkdir(parents=True, exist_ok=True)
+        disk.check_space(self.folder)
+    if not self._knows_scores:
+      self._manager.reload()
+      self._knows_scores = True
+
+  def _write_digest(self) -> None:
+    """Is called by orbax, in the first process, just before it gives a name."""
+    integrity.write_digest(self.folder / f'{self._writing}{_UNFINISHED}')
+
+  def _add_scores(self, step: int, scores: dict[str, float]) -> None:
+    """Writes scores beside a state that has none, which stays as it is."""
+    if not (scores and self._keeps_scores):
+      return
+    with disk.told(self.folder):
+      self._manager.wait_until_finished()
+      with distributed.together():
+        if distributed.is_first():
+          integrity.replace_file(
+            self.folder / str(step), _SCORES, json.dumps(scores)
+          )
+      self._manager.reload()
+      self._knows_scores = True
 
 
 def check_same(was: Any, now: Any, what: str) -> None:

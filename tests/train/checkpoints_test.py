@@ -1,5 +1,8 @@
+import errno
 import json
 import logging
+import shutil
+import subprocess
 import time
 
 import jax
@@ -8,6 +11,7 @@ import optax
 import pytest
 
 from gemb import axes
+from gemb.train import disk, integrity
 from gemb.train import state as state_lib
 from gemb.train.checkpoints import CheckpointConfig, Checkpoints, check_same
 
@@ -38,9 +42,9 @@ def save(tmp_path, states):
   """Saves a state at each step with its score of 'm', each start anew."""
   initial, _ = states('one device')
 
-  def save_steps(scores, **changes):
+  def save_steps(scores, *, folder=tmp_path, clean=False, **changes):
     config = CheckpointConfig(**{'every_steps': 1, **changes})
-    with Checkpoints(tmp_path, config) as checkpoints:
+    with Checkpoints(folder, config, clean=clean) as checkpoints:
       for step, score in scores.items():
         state = jax.tree.map(lambda x: x, initial)
         state = type(state)(
@@ -48,10 +52,34 @@ def save(tmp_path, states):
         )
         found = None if score is None else {'m': score, 'other': 0.5}
         checkpoints.save(state, ABOUT | {'step': step}, found)
-    with Checkpoints(tmp_path, config) as checkpoints:
+    with Checkpoints(folder, config) as checkpoints:
       return checkpoints.steps()
 
   return save_steps
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+  """A file system of 2 MiB."""
+  folder = tmp_path / 'disk'
+  folder.mkdir()
+  mounting = ['mount', '-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', folder]
+  try:
+    subprocess.run(mounting, check=True, capture_output=True)
+  except (OSError, subprocess.CalledProcessError) as error:
+    pytest.skip(f'no file system can be mounted here: {error}')
+  yield folder
+  subprocess.run(['umount', folder], check=True)
+
+
+def flip_bit(path):
+  content = bytearray(path.read_bytes())
+  content[-1] ^= 1
+  path.write_bytes(content)
+
+
+def largest_file(checkpoint):
+  return max((checkpoint / 'state').rglob('*'), key=lambda x: x.stat().st_size)
 
 
 def assert_equal(tree, other):
@@ -162,6 +190,116 @@ def test_a_state_is_restored_onto_any_mesh_bit_by_bit(
       tree,
       shapes,
     )
+
+
+def test_training_goes_on_before_a_damaged_checkpoint(save, states, tmp_path):
+  saved, like = states('one device')
+  assert save({1: None, 2: None}) == [1, 2]
+  flip_bit(largest_file(tmp_path / '2'))
+  (said,) = integrity.set_aside_damaged(tmp_path)
+  assert said.endswith(f'to {tmp_path}/damaged_2; going on from step 1.')
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    assert checkpoints.steps() == [1]
+    assert_equal(checkpoints.restore(1, like).params, saved.params)
+  assert save({2: None, 3: None}, keep_latest=5) == [1, 2, 3]
+  assert integrity.set_aside_damaged(tmp_path) == []
+
+
+def test_a_damaged_checkpoint_is_refused_where_it_is_read(
+  save, states, tmp_path
+):
+  _, like = states('one device')
+  save({1: 0.5, 2: 0.25, 3: None}, keep_latest=3, best_metric='m')
+  flip_bit(largest_file(tmp_path / '3'))
+  (tmp_path / '2' / 'metrics' / 'metrics').write_text('{"m": 0.')
+  with Checkpoints(
+    tmp_path, CheckpointConfig(every_steps=1, best_metric='m')
+  ) as checkpoints:
+    with pytest.raises(ValueError, match=r'step 3 .* by its step: \[1\]\.'):
+      checkpoints.restore_params(3, like.params)
+    with pytest.raises(ValueError, match=r'step 2 .* metrics/metrics has 8'):
+      checkpoints.about(2)
+    assert checkpoints.about(1)['step'] == 1
+    checkpoints.restore_params(1, like.params)
+
+
+def test_a_state_of_other_arrays_is_refused(save, states, tmp_path):
+  _, like = states('one device')
+  save({1: None})
+  other = type(like)(step=like.step, params=like.params, opt_state=())
+  with (
+    Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints,
+    pytest.raises(ValueError, match=r'step 1 .* other arrays than this'),
+  ):
+    checkpoints.restore(1, other)
+
+
+def test_scores_of_a_state_that_has_a_checkpoint_are_added_to_it(
+  save, tmp_path
+):
+  options = {'keep_latest': 1, 'best_metric': 'm'}
+  save({1: None}, **options)
+  before = {
+    path: path.read_bytes() for path in (tmp_path / '1' / 'state').rglob('d/*')
+  }
+  config = CheckpointConfig(every_steps=1, **options)
+  with Checkpoints(tmp_path, config) as checkpoints:
+    assert not checkpoints.has_scores(1)
+  assert save({1: 0.9, 2: 0.1}, **options) == [1, 2]
+  assert save({3: 0.2}, **options) == [1, 3]
+  with Checkpoints(tmp_path, config) as checkpoints:
+    assert checkpoints.has_scores(1)
+  assert integrity.damage(tmp_path / '1') == ''
+  assert {path: path.read_bytes() for path in before} == before
+
+
+@pytest.mark.parametrize('scores', [{1: None}, {1: 0.5}])
+def test_a_state_that_has_a_checkpoint_is_not_written_again(
+  save, scores, tmp_path
+):
+  save({1: None})
+  written = (tmp_path / '1').stat().st_mtime_ns
+  assert save(scores) == [1]
+  assert (tmp_path / '1').stat().st_mtime_ns == written
+
+
+def test_a_checkpoint_without_digest_is_not_named_yet(
+  save, tmp_path, monkeypatch, caplog
+):
+  save({1: None})
+
+  def fail(_):
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(integrity, 'write_digest', fail)
+    with pytest.raises(OSError, match='of step 1, the last good one'):
+      save({2: None}, keep_latest=1)
+  assert not caplog.records  # it is told once
+  assert (tmp_path / '2.orbax-checkpoint-tmp').is_dir()
+  assert save({3: None}, clean=True) == [1, 3]
+  assert not (tmp_path / '2.orbax-checkpoint-tmp').exists()
+
+
+# TensorStore goes on with the other arrays when orbax has given up.
+@pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
+def test_a_full_disk_leaves_the_last_good_checkpoint_and_goes_on_with_space(
+  save, small_disk, monkeypatch
+):
+  folder = small_disk / 'checkpoints'
+  assert save({1: None}, folder=folder) == [1]
+  left = shutil.disk_usage(small_disk).free - 2**13
+  (small_disk / 'filler').write_bytes(bytes(left))
+  with pytest.raises(OSError, match=r'MiB left, and a checkpoint needs 0\.'):
+    save({2: None}, folder=folder)
+  assert [path.name for path in folder.iterdir()] == ['1']
+  monkeypatch.setattr(disk, 'check_space', lambda _: None)
+  with pytest.raises(OSError, match=f'^The disk of {folder} is full, and the'):
+    save({2: None}, folder=folder)
+  assert integrity.set_aside_damaged(folder) == []
+  (small_disk / 'filler').unlink()
+  assert save({2: None}, folder=folder, clean=True) == [1, 2]
+  assert sorted(path.name for path in folder.iterdir()) == ['1', '2']
 
 
 def test_parameters_alone_are_restored_as_such_only(states, tmp_path):
