@@ -1,6 +1,7 @@
 """AdamW with warm-up, cosine decay and clipping, from optax."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import optax
@@ -86,6 +87,28 @@ def make_optimizer(
       weight_decay=config.weight_decay,
       mask=decayed,
     ),
+  )
+
+
+def unseen(before: Any, after: Any) -> Any:
+  """Returns the optimizer's state after a step that it is not to know of.
+
+  The learning rate alone moves on: it is that of the step's number, as of any
+  other. Moments, and how many steps they are of, stay.
+
+  Args:
+    before: its state before the step.
+    after: as it would have been.
+  """
+
+  def is_schedule(x: Any) -> bool:
+    return isinstance(x, optax.ScaleByScheduleState)
+
+  return jax.tree.map(
+    lambda old, new: new if is_schedule(old) else old,
+    before,
+    after,
+    is_leaf=is_schedule,
   )
 
 

@@ -1,6 +1,7 @@
 """One update: encode in microbatches, equation 1 on the whole batch, AdamW."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,9 @@ from gemb.losses.config import LossConfig
 from gemb.losses.matryoshka import total_loss
 from gemb.model.embedder import Embedder, Params
 from gemb.packed import take_texts
+from gemb.train import guard as guards
+from gemb.train.guard import GuardConfig, Seen
+from gemb.train.optimizer import unseen
 from gemb.train.state import TrainState
 from gemb.types import PAD, Batch, Embeddings, Packed, Padded, token_rows
 
@@ -113,9 +117,12 @@ def make_loss(
 ) -> Callable[[Params, Batch], tuple[Array, Metrics]]:
   """Returns (parameters, batch) -> (loss, metrics), on global arrays."""
 
+  # The scopes are what `gemb train --profile` tells the parts of a step by.
   def loss(params: Params, batch: Batch):
-    embeddings = embed_texts(embedder, params, batch.texts, microbatch)
-    return total_loss(config, embeddings, batch)
+    with jax.named_scope('encoder'):
+      embeddings = embed_texts(embedder, params, batch.texts, microbatch)
+    with jax.named_scope('loss'):
+      return total_loss(config, embeddings, batch)
 
   return loss
 
@@ -124,35 +131,50 @@ def make_train_step(
   loss: Callable[[Params, Batch], tuple[Array, Metrics]],
   optimizer: optax.GradientTransformation,
   schedule: optax.Schedule,
-) -> Callable[[TrainState, Batch], tuple[TrainState, Metrics]]:
-  """Returns the jitted (state, batch) -> (state, metrics).
+  guard: GuardConfig | None = None,
+) -> Callable[..., tuple[TrainState, dict[str, Any]]]:
+  """Returns the jitted (state, batch, seen=None) -> (state, metrics).
 
   The state is donated. Metrics are those of `total_loss` and 'loss',
   'gradient_norm' (before clipping), 'learning_rate', 'tokens' (without
   padding) and 'padding' (the share of it).
-  """
 
-  def train_step(state: TrainState, batch: Batch):
+  Args:
+    loss: of parameters and batch.
+    optimizer: which makes updates of gradients.
+    schedule: the learning rate, for the metrics.
+    guard: its policy, where the step is given what was `seen`
+      (`gemb.train.guard.begin`). Further metrics are then 'skipped', 1 if the
+      step was left out, and 'seen', which is for the next step.
+  """
+  guard = guard or GuardConfig()
+
+  def train_step(state: TrainState, batch: Batch, seen: Seen | None = None):
     (value, metrics), gradient = jax.value_and_grad(loss, has_aux=True)(
       state.params, batch
     )
-    updates, opt_state = optimizer.update(
-      gradient, state.opt_state, state.params
-    )
-    rows = token_rows(batch.texts)
-    tokens = sum(jnp.sum(x != PAD, dtype=jnp.float32) for x in rows)
-    metrics |= {
-      'loss': value,
-      'tokens': tokens,
-      'padding': 1 - tokens / sum(x.size for x in rows),
-      'gradient_norm': optax.tree.norm(gradient),
-      'learning_rate': jnp.asarray(schedule(state.step)),
-    }
-    state = TrainState(
-      step=state.step + 1,
-      params=optax.apply_updates(state.params, updates),
-      opt_state=opt_state,
-    )
+    with jax.named_scope('optimizer'):
+      updates, opt_state = optimizer.update(
+        gradient, state.opt_state, state.params
+      )
+      rows = token_rows(batch.texts)
+      tokens = sum(jnp.sum(x != PAD, dtype=jnp.float32) for x in rows)
+      norm = optax.tree.norm(gradient)
+      metrics |= {
+        'loss': value,
+        'tokens': tokens,
+        'padding': 1 - tokens / sum(x.size for x in rows),
+        'gradient_norm': norm,
+        'learning_rate': jnp.asarray(schedule(state.step)),
+      }
+      after = optax.apply_updates(state.params, updates), opt_state
+      if seen is not None:
+        odd, seen = guards.judge(guard, seen, value, norm)
+        before = state.params, unseen(state.opt_state, opt_state)
+        after = guards.choose(odd, before, after)
+        metrics |= {'skipped': odd.astype(jnp.float32), 'seen': seen}
+    params, opt_state = after
+    state = TrainState(step=state.step + 1, params=params, opt_state=opt_state)
     return state, metrics
 
   return jax.jit(train_step, donate_argnums=0)
