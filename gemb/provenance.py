@@ -1,12 +1,16 @@
-"""What made a run: versions, machine, command line and commit."""
+"""What made a run: versions, machine, command line, commit and data."""
 
+import hashlib
 import importlib.metadata
+import json
 import os
 import pathlib
 import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 
@@ -38,6 +42,35 @@ def about_run() -> dict[str, str | int | dict[str, str]]:
     'devices': len(devices),
     'hosts': jax.process_count(),
     'cpus': os.cpu_count() or 0,
+  }
+
+
+def about_data(identity: Mapping[str, Any]) -> dict[str, Any]:
+  """Returns the seed of a run and the fingerprints of its data.
+
+  Args:
+    identity: what all batches depend on, as the loader tells it.
+
+  Returns:
+    'seed', and 'fingerprint' with the sha256 of all that, of the tokenizer, and
+    of each task: its tokenised records and the prompts that they are read with.
+  """
+
+  def sha256(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+  tasks = {
+    task: sha256({k: v for k, v in told.items() if k != 'rate'})
+    for task, told in identity['tasks'].items()
+  }
+  return {
+    'seed': identity['seed'],
+    'fingerprint': {
+      'data': sha256(identity),
+      'tokenizer': identity['tokenizer'],
+      'tasks': tasks,
+    },
   }
 
 

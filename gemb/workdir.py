@@ -2,16 +2,20 @@
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gemb import files
 from gemb.data import locks
 from gemb.data.tokenizer import Tokenizer
+
+# What may differ between two starts of a run.
+_STARTS = ('commit', 'device', 'devices', 'hosts')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +24,14 @@ class Workdir:
 
   config.gin       the operative config; `gemb train --gin_file` on it
                    repeats the run
-  about.json       versions, machine, command line and commit
+  about.json       versions, machine, command line, commit and data
+  starts.jsonl     a line each time that training began or went on
   tokenizer.model  a copy of the run's
   checkpoints/     by step
   metrics.jsonl    a line each `log_every_steps`, and one an evaluation
   tensorboard/     the same
+  tracking/        which runs of tracking services have the same
+  profile/         of `gemb train --profile`: a trace, and a table of it
   results.json     of `gemb evaluate`
   report.html      the same, to look at
   """
@@ -42,6 +49,11 @@ class Workdir:
     return self.root / 'about.json'
 
   @property
+  def starts(self) -> pathlib.Path:
+    """The history of the run."""
+    return self.root / 'starts.jsonl'
+
+  @property
   def tokenizer(self) -> pathlib.Path:
     """The copy of the SentencePiece model."""
     return self.root / 'tokenizer.model'
@@ -50,6 +62,11 @@ class Workdir:
   def checkpoints(self) -> pathlib.Path:
     """The folder of checkpoints."""
     return self.root / 'checkpoints'
+
+  @property
+  def profile(self) -> pathlib.Path:
+    """The folder of what was profiled."""
+    return self.root / 'profile'
 
   @property
   def results(self) -> pathlib.Path:
@@ -80,6 +97,18 @@ class Workdir:
     """Writes down what the run is, before its first step."""
     files.write_file(self.config, config_text)
     files.write_file(self.about, json.dumps(about, indent=2) + '\n')
+
+  def write_start(self, step: int, about: Mapping[str, Any]) -> None:
+    """Adds a line to the history: when, after which step, where and with what.
+
+    Args:
+      step: updates done already.
+      about: what `write_run` gets.
+    """
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
+    line = {'time': now, 'step': step} | {name: about[name] for name in _STARTS}
+    old = self.starts.read_text() if self.starts.is_file() else ''
+    files.write_file(self.starts, old + json.dumps(line) + '\n')
 
   def check_begun(self, config_text: str) -> None:
     """Raises OSError if this is not the folder where the run was begun.

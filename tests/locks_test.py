@@ -68,6 +68,7 @@ def test_all_that_the_project_needs_is_locked():
     ('run', PROJECT['dependencies'] + EXTRAS['data']),
     ('test', EXTRAS['test'] + EXTRAS['parity'] + EXTRAS['mteb']),
     ('test', EXTRAS['bench'] + EXTRAS['plan']),
+    ('test', EXTRAS['wandb'] + EXTRAS['mlflow']),
     ('beam', EXTRAS['beam']),
   ):
     for need in map(Requirement, needs):

@@ -46,3 +46,19 @@ def test_neither_user_nor_host_is_named(monkeypatch):
   assert about['command'] == 'gemb train --workdir=~/runs/try'
   text = json.dumps(about)
   assert 'xyzzy' not in text and 'plugh' not in text
+
+
+def test_data_have_fingerprints_of_the_whole_and_of_each_task():
+  tasks = {'a': {'rate': 1.0, 'records': ['aa']}, 'b': {'records': ['bb']}}
+  identity = {'tokenizer': 'cc', 'tasks': tasks, 'window': 2, 'seed': 7}
+  told = provenance.about_data(identity)
+  assert told['seed'] == 7
+  assert told['fingerprint']['tokenizer'] == 'cc'
+  # sha256 of {"records": ["aa"]}
+  assert told['fingerprint']['tasks']['a'] == (
+    'a6f4989389c9b951ac449195ac71d390bed623fc502064e8cbd8b4c090de1f11'
+  )
+  changed = identity | {'window': 3}
+  other = provenance.about_data(changed)['fingerprint']
+  assert other['tasks'] == told['fingerprint']['tasks']
+  assert other['data'] != told['fingerprint']['data']

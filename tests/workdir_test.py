@@ -1,3 +1,4 @@
+import datetime
 import json
 
 import pytest
@@ -32,6 +33,7 @@ def test_all_files_lie_in_the_folder(tmp_path):
   names = {
     'config': 'config.gin',
     'about': 'about.json',
+    'starts': 'starts.jsonl',
     'tokenizer': 'tokenizer.model',
     'checkpoints': 'checkpoints',
     'results': 'results.json',
@@ -62,6 +64,22 @@ def test_a_run_that_began_is_found(tmp_path):
   assert found == made
   assert found.config.read_text(encoding='utf-8') == "Run.name = 'Ω'\n"
   assert json.loads(found.about.read_text()) == {'commit': 'abc'}
+
+
+def test_every_start_leaves_a_line_that_names_no_user_and_no_host(tmp_path):
+  made = workdir.make_workdir(tmp_path)
+  about = {'commit': 'abc', 'device': 'cpu', 'devices': 8, 'hosts': 1}
+  made.write_start(0, about | {'command': 'gemb train', 'python': '3.11'})
+  made.write_start(4, about | {'devices': 2})
+  lines = [json.loads(line) for line in made.starts.read_text().splitlines()]
+  for line in lines:
+    assert datetime.datetime.fromisoformat(line.pop('time')).utcoffset() == (
+      datetime.timedelta(0)
+    )
+  assert lines == [
+    {'step': 0} | about,
+    {'step': 4, 'commit': 'abc', 'device': 'cpu', 'devices': 2, 'hosts': 1},
+  ]
 
 
 def test_a_folder_that_another_machine_has_not_written_is_told(tmp_path):

@@ -1,0 +1,1 @@
+"""Services that follow a run: Weights & Biases, and MLflow."""
