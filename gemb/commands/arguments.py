@@ -61,6 +61,16 @@ def add_step(parser: argparse.ArgumentParser) -> None:
   )
 
 
+def add_profile(parser: argparse.ArgumentParser) -> None:
+  """Adds --profile, which names some steps."""
+  parser.add_argument(
+    '--profile',
+    metavar='FIRST:LAST',
+    help='tell where the time of these steps goes, both among them; a trace '
+    'and a table are written to DIR/profile',
+  )
+
+
 def add_processes(parser: argparse.ArgumentParser) -> None:
   """Adds the flags of one of several processes, for `meet`."""
   group = parser.add_argument_group(

@@ -7,6 +7,7 @@ from gemb.commands.arguments import (
   EXAMPLE,
   add_command,
   add_processes,
+  add_profile,
   load_run,
   meet,
   positive,
@@ -24,31 +25,9 @@ def add(to) -> None:
     files=True,
     workdir=True,
   )
+  add_profile(command)
   add_processes(command)
-  command = add_command(
-    to,
-    cache,
-    'cache',
-    'Get the corpora of a run, train its tokenizer, tokenise its tasks. '
-    'The data folder is $GEMB_DATA, or ~/.cache/gemb; machines that share it '
-    'share the work.',
-    f'--gin_file={EXAMPLE} --processes=4 --shard=0/8',
-    files=True,
-  )
-  command.add_argument(
-    '--processes', type=positive, help='that tokenise at once; one a core'
-  )
-  command.add_argument(
-    '--shard',
-    default='0/1',
-    metavar='I/N',
-    help='make every N-th shard, from I = 0; run it once for every I',
-  )
-  command.add_argument(
-    '--prepare',
-    action='store_true',
-    help='leave the tokenising to python -m gemb.data.caching.beam',
-  )
+  _add_cache(to)
   command = add_command(
     to,
     weights,
@@ -75,15 +54,46 @@ def add(to) -> None:
   )
 
 
+def _add_cache(to) -> None:
+  command = add_command(
+    to,
+    cache,
+    'cache',
+    'Get the corpora of a run, train its tokenizer, tokenise its tasks. '
+    'The data folder is $GEMB_DATA, or ~/.cache/gemb; machines that share it '
+    'share the work.',
+    f'--gin_file={EXAMPLE} --processes=4 --shard=0/8',
+    files=True,
+  )
+  command.add_argument(
+    '--processes', type=positive, help='that tokenise at once; one a core'
+  )
+  command.add_argument(
+    '--shard',
+    default='0/1',
+    metavar='I/N',
+    help='make every N-th shard, from I = 0; run it once for every I',
+  )
+  command.add_argument(
+    '--prepare',
+    action='store_true',
+    help='leave the tokenising to python -m gemb.data.caching.beam',
+  )
+
+
 def train(options: argparse.Namespace) -> None:
   """Trains, or goes on."""
   meet(options)
   from gemb import distributed, loop, workdir
+  from gemb.profile.window import parse_window
 
+  window = None
   with distributed.together():
     run, text = load_run(options)
+    if options.profile is not None:
+      window = parse_window(options.profile, run.steps)
     made = workdir.make_workdir(options.workdir)
-  loop.train(run, made, config_text=text)
+  loop.train(run, made, config_text=text, window=window)
 
 
 def cache(options: argparse.Namespace) -> None:
