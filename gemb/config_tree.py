@@ -114,7 +114,7 @@ def check_type(binding: Binding) -> Binding:
   Raises:
     ConfigError: the value is of another type.
   """
-  wanted = typing.get_type_hints(binding.cls)[binding.param]
+  wanted = _types(binding.cls)[binding.param]
   try:
     value = fit(binding.value, wanted)
   except TypeError:
@@ -125,6 +125,12 @@ def check_type(binding: Binding) -> Binding:
       f'{type_name(kind)}, wanted {type_name(wanted)}{remedy(got, wanted)}.'
     ) from None
   return dataclasses.replace(binding, value=value)
+
+
+@functools.cache
+def _types(cls: Any) -> dict[str, Any]:
+  """Returns the types of a class's fields; working them out takes long."""
+  return typing.get_type_hints(cls)
 
 
 def check_received(bindings: Sequence[Binding], *, root: Part) -> None:

@@ -1,6 +1,7 @@
 """gemb rates and search: the mixture of a run's tasks."""
 
 import argparse
+import functools
 import pathlib
 from typing import Any
 
@@ -59,7 +60,7 @@ def add(to) -> None:
 def rates(options: argparse.Namespace) -> None:
   """Measures the steps to convergence, and writes rates."""
   from gemb.mixing import rates as rates_lib
-  from gemb.mixing.family import open_family
+  from gemb.sweep.family import open_family
 
   run, text = load_run(options)
   family = open_family(pathlib.Path(options.workdir), run, text)
@@ -71,8 +72,9 @@ def rates(options: argparse.Namespace) -> None:
 def search(options: argparse.Namespace) -> None:
   """Searches a mixture."""
   from gemb.mixing import search as search_lib
-  from gemb.mixing.family import open_family
   from gemb.mixing.points import write_found
+  from gemb.mixing.training import train_mixture
+  from gemb.sweep.family import open_family
 
   run, text = load_run(options)
   settings = search_lib.Settings(
@@ -87,7 +89,7 @@ def search(options: argparse.Namespace) -> None:
   tried = search_lib.search(
     run.data.rates,
     settings,
-    family.train_mixture,
+    functools.partial(train_mixture, family),
     family.root / 'results.jsonl',
     _say,
   )

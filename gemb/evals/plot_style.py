@@ -77,13 +77,24 @@ def applied() -> contextlib.AbstractContextManager[None]:
 
 def new_figure(title: str, *, height: float = _HEIGHT) -> tuple[Figure, Axes]:
   """Returns a figure with its title and one pair of axes; sizes in inches."""
+  figure = _titled(title, height)
+  axes = figure.add_subplot()
+  axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+  return figure, axes
+
+
+def new_panels(title: str, count: int) -> tuple[Figure, list[Axes]]:
+  """Returns a figure with its title and panels, one below the other."""
+  figure = _titled(title, 0.5 + (_HEIGHT - 0.5) * count)
+  return figure, list(figure.subplots(count, squeeze=False)[:, 0])
+
+
+def _titled(title: str, height: float) -> Figure:
   figure = Figure(figsize=(_WIDTH, height), layout='constrained')
   figure.suptitle(
     textwrap.fill(plain(title), _TITLE_CHARACTERS), x=0.015, ha='left'
   )
-  axes = figure.add_subplot()
-  axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
-  return figure, axes
+  return figure
 
 
 def add_legend(axes: Axes, *, columns: int) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from gemb.data.sampling import BLOCK, generator
 
+RATES = 'gemb.data.config.DataConfig.rates'  # as a gin file names them
 Mixture = dict[str, int]  # {task: its batches of every BLOCK}
 
 

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from gemb import files
 from gemb.data.sampling import BLOCK
 from gemb.mixing import plots
-from gemb.mixing.family import RATES, gin_text
-from gemb.mixing.mixture import Mixture, name_of, rates_of
+from gemb.mixing.mixture import RATES, Mixture, name_of, rates_of
+from gemb.sweep.family import gin_text
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

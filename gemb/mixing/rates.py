@@ -13,8 +13,9 @@ from gemb import files
 from gemb.data.sampling import BLOCK
 from gemb.mixing import plots
 from gemb.mixing.convergence import FALL, Curve, make_curve
-from gemb.mixing.family import RATES, Family, gin_text
-from gemb.mixing.mixture import Mixture, make_mixture, rates_of
+from gemb.mixing.mixture import RATES, Mixture, make_mixture, rates_of
+from gemb.mixing.training import train
+from gemb.sweep.family import Family, gin_text
 
 _LINES = 200  # of metrics, in which a curve is read
 
@@ -36,7 +37,7 @@ def measure(family: Family, say: Callable[[str], None]) -> dict[str, Curve]:
   curves = {}
   for task in family.run.data.rates:
     changes = _changes(family.run.steps, task)
-    curves[task] = make_curve(family.train(task, changes))
+    curves[task] = make_curve(train(family, task, changes))
     say(describe(task, curves[task]))
   return curves
 

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from gemb.mixing import tpe
 from gemb.mixing.mixture import Mixture, draw_mixture, make_mixture, name_of
 from gemb.mixing.points import Point, rank, read_points, write_points
+from gemb.sweep.search import load_optuna
 
 _ATTEMPTS = 100  # at a mixture that was not tried before
 # Trains a mixture by its name; returns all its scores, or raises
@@ -65,7 +66,7 @@ def check(given: Mapping[str, float], settings: Settings) -> None:
       'tasks.'
     )
   if settings.trials:
-    tpe.load_optuna()
+    load_optuna()
 
 
 def search(

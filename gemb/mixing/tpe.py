@@ -1,11 +1,10 @@
 """The mixture to try next, by Optuna's tree-structured Parzen estimator."""
 
-import functools
 from collections.abc import Sequence
-from typing import Any
 
 from gemb.data.sampling import BLOCK, generator
 from gemb.mixing.mixture import Mixture, make_mixture
+from gemb.sweep.search import load_optuna
 
 
 def suggest(
@@ -47,21 +46,3 @@ def suggest(
       )
     )
   return make_mixture(study.ask(space).params)
-
-
-@functools.cache
-def load_optuna() -> Any:
-  """Returns the library, silent.
-
-  Raises:
-    ValueError: if it is not installed.
-  """
-  try:
-    import optuna
-  except ModuleNotFoundError as error:
-    raise ValueError(
-      f'Searching mixtures needs {error.name}, which is not installed: pip '
-      'install "gemb[search]".'
-    ) from error
-  optuna.logging.set_verbosity(optuna.logging.WARNING)
-  return optuna

@@ -5,8 +5,8 @@ import pytest
 
 from gemb import config
 from gemb.mixing.convergence import Curve
-from gemb.mixing.family import open_family
 from gemb.mixing.rates import describe, measure, write_rates
+from gemb.sweep.family import open_family
 
 
 def curve(steps, losses):

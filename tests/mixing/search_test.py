@@ -2,6 +2,7 @@ import dataclasses
 
 import pytest
 
+from gemb.mixing import search as search_lib
 from gemb.mixing import tpe
 from gemb.mixing.points import Point, rank, read_points
 from gemb.mixing.search import Settings, check, search
@@ -141,7 +142,7 @@ def test_a_suggestion_that_was_tried_is_not_tried_again(look, monkeypatch):
 
 
 def test_a_search_without_trials_needs_no_optuna(look, monkeypatch):
-  monkeypatch.setattr(tpe, 'load_optuna', None)
+  monkeypatch.setattr(search_lib, 'load_optuna', None)
   settings = dataclasses.replace(SETTINGS, trials=0)
   check(GIVEN, settings)
   assert len(look(settings)[0]) == 5

@@ -1,9 +1,3 @@
-import importlib
-import sys
-
-import pytest
-
-from gemb.mixing import tpe
 from gemb.mixing.tpe import suggest
 
 TRIED = [
@@ -29,10 +23,3 @@ def test_what_has_scored_high_is_suggested():
 
 def test_one_trial_is_enough_to_begin():
   assert sum(suggest(TRIED[:1], seed=0, number=0).values()) == 1_000
-
-
-def test_a_missing_library_is_one_sentence(monkeypatch):
-  monkeypatch.setitem(sys.modules, 'optuna', None)
-  importlib.reload(tpe)  # it keeps the library
-  with pytest.raises(ValueError, match=r'needs optuna, .* "gemb\[search\]"'):
-    tpe.load_optuna()

@@ -1,0 +1,215 @@
+"""gemb sweep: many runs that differ in a few values, and their table."""
+
+import argparse
+import pathlib
+from typing import Any
+
+from gemb.commands.arguments import EXAMPLE, add_command, load_run, positive
+
+
+def add(to) -> None:
+  """Adds this command."""
+  command = add_command(
+    to,
+    sweep,
+    'sweep',
+    'Run every point of a sweep, or search the best, each in a folder and a '
+    'process of its own; the same command goes on where it stopped. `gemb '
+    'sweep table` tells what has come of one sweep or of several.',
+    f'--gin_file={EXAMPLE} --sweep=configs/sweep/learning_rate.yaml '
+    '--workdir=runs/sweep',
+  )
+  command.add_argument(
+    'action',
+    nargs='?',
+    choices=('run', 'table'),
+    default='run',
+    help='run, if nothing is said; a table needs --workdir alone',
+  )
+  command.add_argument(
+    '--gin_file',
+    action='append',
+    default=[],
+    metavar='FILE',
+    help='of the run that all are made from; and, behind, one of '
+    'configs/launch, where they are to run on other machines',
+  )
+  command.add_argument(
+    '--sweep',
+    type=pathlib.Path,
+    metavar='FILE',
+    help='.yaml or .py; gemb/sweep/reading.py tells what may be in it',
+  )
+  command.add_argument(
+    '--workdir',
+    required=True,
+    action='append',
+    type=pathlib.Path,
+    metavar='DIR',
+    help='folder of the sweep; several in one table',
+  )
+  command.add_argument(
+    '--job',
+    type=pathlib.Path,
+    metavar='DIR',
+    help='launch all points as one job, whose folder this is, where a file of '
+    'configs/launch says; `gemb launch status --job=DIR` looks after it',
+  )
+  _add_numbers(command)
+  _add_table(command)
+
+
+def _add_numbers(command: argparse.ArgumentParser) -> None:
+  group = command.add_argument_group('of a run')
+  group.add_argument(
+    '--retries',
+    type=int,
+    default=1,
+    help='of a point whose process has died (1)',
+  )
+  group.add_argument(
+    '--parallel', type=positive, default=1, help='points at once (1)'
+  )
+  group.add_argument(
+    '--dry_run',
+    action='store_true',
+    help='tell every point, or what would be launched, and start nothing',
+  )
+
+
+def _add_table(command: argparse.ArgumentParser) -> None:
+  group = command.add_argument_group('of a table')
+  group.add_argument(
+    '--metric',
+    action='append',
+    default=[],
+    metavar='NAME',
+    help="such as 'bitext/accuracy', at every prefix, or "
+    "'bitext/accuracy@256'; the first says which point is best; by default "
+    "the search's metric, or the run's CheckpointConfig.best_metric",
+  )
+  group.add_argument(
+    '--csv', type=pathlib.Path, metavar='FILE', help='write it here as well'
+  )
+  group.add_argument(
+    '--plots',
+    type=pathlib.Path,
+    metavar='DIR',
+    help='draw it here as well',
+  )
+
+
+def sweep(options: argparse.Namespace) -> None:
+  """Runs a sweep, or shows what has come of some."""
+  if options.action == 'table':
+    if options.gin_file or options.gin or options.sweep:
+      raise ValueError(
+        '`gemb sweep table` takes --workdir, --metric, --csv and --plots: what '
+        'the sweep is, its folder tells.'
+      )
+    _show(options)
+    return
+  _check(options)
+  from gemb.sweep import reading, resolving
+
+  asked = reading.read_sweep(options.sweep)
+  if options.job:
+    _launch(options, asked)
+    return
+  run, text = load_run(options)
+  points = resolving.resolve(asked, run, text)
+  if options.dry_run:
+    _tell(asked, points)
+    return
+  _run(options, asked, points, run, text)
+
+
+def _check(options: argparse.Namespace) -> None:
+  """Raises ValueError unless a sweep can be run with these options."""
+  if not options.gin_file or not options.sweep:
+    raise ValueError(
+      'A sweep needs --gin_file, of the run that all are made from, and '
+      '--sweep, a file such as configs/sweep/learning_rate.yaml.'
+    )
+  if len(options.workdir) > 1:
+    raise ValueError(
+      f'--workdir is given {len(options.workdir)} times; a sweep has one '
+      'folder. `gemb sweep table` takes several.'
+    )
+  if options.retries < 0:
+    raise ValueError(
+      f'--retries is {options.retries}; it must not be negative.'
+    )
+
+
+def _tell(asked: Any, points: list[dict[str, Any]]) -> None:
+  """Tells what would be run."""
+  from gemb.sweep.points import describe
+
+  for number, point in enumerate(points, 1):
+    print(f'{number} of {len(points)}: {describe(point)}')
+  if asked.search:
+    print(
+      f'{asked.search.trials} trials of {asked.search.metric} over '
+      f'{", ".join(asked.search.axes)}'
+    )
+
+
+def _run(
+  options: argparse.Namespace, asked: Any, points: Any, run: Any, text: str
+) -> None:
+  from gemb.sweep import sweeping
+  from gemb.sweep.family import open_family
+
+  pace = sweeping.Pace(
+    retries=options.retries, parallel=options.parallel, say=_say
+  )
+  family = open_family(options.workdir[0], run, text)
+  with family.claimed():
+    if asked.search:
+      failed = sweeping.run_search(family, asked.search, asked.text, pace)
+    else:
+      failed = sweeping.run_points(family, points, asked.text, pace)
+    _show(options)
+  if failed:
+    raise RuntimeError(
+      f'{len(failed)} points have failed: {"; ".join(failed)}. Their folders '
+      'have log.txt; the same command tries them again.'
+    )
+
+
+def _launch(options: argparse.Namespace, asked: Any) -> None:
+  from gemb import config
+  from gemb.sweep import launching, resolving
+  from gemb.sweep.family import open_family
+
+  if asked.search:
+    raise ValueError(
+      f'{asked.file} is a search, whose points depend on one another: it runs '
+      'on this machine. Leave --job and the launch file away.'
+    )
+  job, text = config.load(options.gin_file, options.gin, root='Job')
+  _, program = config.load(
+    options.gin_file, options.gin, root='Job', program_of='Run'
+  )
+  points = resolving.resolve(asked, job.run, program)
+  folder = options.workdir[0]
+  if options.dry_run:
+    launching.show_launch(folder, points, job, program, text, options.job)
+    return
+  family = open_family(folder, job.run, program)
+  with family.claimed():
+    launching.launch_points(family, points, asked.text, job, text, options.job)
+
+
+def _show(options: argparse.Namespace) -> None:
+  """Prints and writes the table of some sweeps."""
+  from gemb.sweep import showing
+
+  showing.show(
+    options.workdir, options.metric, csv=options.csv, plots=options.plots
+  )
+
+
+def _say(line: str) -> None:
+  print(line, flush=True)

@@ -1,0 +1,121 @@
+import pytest
+
+from gemb import config
+from gemb.sweep.family import find_family, gin_text, open_family
+
+RATES = 'gemb.data.config.DataConfig.rates'
+STEPS = 'gemb.run.Run.steps'
+SCORES = {'bitext/accuracy@16': 0.5}
+
+
+def test_the_files_of_a_folder_repeat_its_run(make_family):
+  family = make_family()
+  run, program = family.begin('one', {STEPS: 4})
+  assert (run.steps, run.model) == (4, family.run.model)
+  assert config.load(family.files('one')) == (run, program)
+  assert family.load('one') == run
+  assert find_family(family.root) == family
+
+
+def test_a_name_depends_on_the_values_and_on_the_base(make_family):
+  family = make_family()
+  name = family.name_of({STEPS: 4, RATES: {'b': 1.0}})
+  assert name == family.name_of({RATES: {'b': 1.0}, STEPS: 4})
+  others = {
+    family.name_of({STEPS: 5, RATES: {'b': 1.0}}),
+    make_family('Run.seed=7', name='other').name_of(
+      {STEPS: 4, RATES: {'b': 1.0}}
+    ),
+  }
+  assert len(others - {name}) == 2
+  assert name.startswith('points/') and len(name) == len('points/') + 10
+
+
+def test_a_run_has_ended_with_its_checkpoint_and_evaluation(make_family, end):
+  family = make_family()
+  run, _ = family.begin('one', {STEPS: 4})
+  assert not family.has_ended('one', run)
+  end(family, 'one', {}, step=4)  # killed before the evaluation
+  assert not family.has_ended('one', run)
+  (family.root / 'one' / 'checkpoints' / '4').rmdir()
+  (family.root / 'one' / 'checkpoints').rmdir()
+  end(family, 'one', SCORES, step=4)
+  assert family.has_ended('one', run)
+  assert family.scores('one', run) == SCORES
+  unevaluated = {
+    f'gemb.evals.suite.EvalConfig.{kind}': ()
+    for kind in ('bitext', 'retrieval')
+  }
+  metric = {'gemb.train.checkpoints.CheckpointConfig.best_metric': ''}
+  run, _ = family.begin('two', {STEPS: 4} | unevaluated | metric)
+  end(family, 'two', {}, step=4)
+  assert family.has_ended('two', run)
+
+
+def test_a_tokenizer_of_all_tasks_must_be_there(
+  tiny_gin, tmp_path, monkeypatch
+):
+  monkeypatch.setenv('GEMB_DATA', str(tmp_path / 'data'))
+  run, text = config.load([tiny_gin])
+  with pytest.raises(FileNotFoundError, match='run `gemb cache` to train one'):
+    open_family(tmp_path / 'family', run, text)
+  assert not (tmp_path / 'family').exists()
+
+
+def test_a_folder_of_another_run_is_refused_with_what_differs(make_family):
+  family = make_family()
+  family.begin('one', {STEPS: 4})
+  with pytest.raises(
+    ValueError, match=r'another run, .*: seed was 0, is 1\. Give'
+  ):
+    make_family('Run.seed=1')
+  with pytest.raises(ValueError, match=r'was 1, is 2; .*, and 1 more'):
+    make_family(
+      'Run.seed=1',
+      'Run.steps=11',
+      'Run.log_every_steps=2',
+      'OptimizerConfig.weight_decay=0.5',
+    )
+  assert make_family() == family
+  with pytest.raises(ValueError, match='holds other values than this run'):
+    family.begin('one', {STEPS: 5})
+
+
+def test_a_folder_without_a_sweep_is_refused(tmp_path):
+  with pytest.raises(FileNotFoundError, match=r'holds no sweep \(no base.gin'):
+    find_family(tmp_path)
+
+
+def test_two_sweeps_in_one_folder_are_refused(make_family):
+  family = make_family()
+  with (
+    family.claimed(),
+    pytest.raises(ValueError, match='is being swept by another process'),
+    make_family().claimed(),
+  ):
+    pass
+  with family.claimed():
+    pass
+
+
+def test_values_are_written_as_gin_reads_them():
+  text = gin_text(
+    {RATES: {'a': 2.0, 'b': 1.0}, STEPS: 3, 'own/gemb.run.Run.seed': 1},
+    ['Two', 'lines.'],
+  )
+  assert text == (
+    '# Two\n'
+    '# lines.\n'
+    'from __gin__ import dynamic_registration\n'
+    'import gemb.data.config\n'
+    'import gemb.run\n'
+    '\n'
+    'gemb.data.config.DataConfig.rates = {\n'
+    "    'a': 2.0,\n"
+    "    'b': 1.0,\n"
+    '}\n'
+    'gemb.run.Run.steps = 3\n'
+    'own/gemb.run.Run.seed = 1\n'
+  )
+  with pytest.raises(ValueError, match='which gin cannot write'):
+    gin_text({STEPS: object()})
