@@ -99,7 +99,6 @@ def load(
   typed = [check_type(binding) for binding in plain]
   where = ', '.join(files) or _COMMAND_LINE
 
-
   def build_all(name: str) -> tuple[Any, dict[Part, Any]]:
     part = ('', _find(name, program.names, where=where, exact=False))
     if name == root:

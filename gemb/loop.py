@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import hashlib
 import json
-import math
 import pathlib
 import subprocess
 import sys
@@ -14,28 +13,36 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
 
-from gemb import axes, distributed, encode, files, provenance, stopping
+from gemb import axes, distributed, encode, provenance, stopping
 from gemb.axes import Layout
 from gemb.data.loader import Loader, open_loader, prefetch
-from gemb.data.planning import Plan
 from gemb.data.tokenizer import Tokenizer
 from gemb.evals import suite
 from gemb.evals.suite import EvalTask
 from gemb.initial import check_origin, initial_params
 from gemb.model.check import check_embedder
 from gemb.model.embedder import make_embedder
+from gemb.profile.profiler import open_profiler
+from gemb.profile.window import Window
 from gemb.run import Run
-from gemb.train import metrics, optimizer
+from gemb.tracking.opening import flat
+from gemb.train import guard, integrity, metrics, optimizer
 from gemb.train.checkpoints import Checkpoints, check_same
+from gemb.train.inspection import Inspector
 from gemb.train.placing import place
 from gemb.train.state import abstract_state, init_state
 from gemb.train.step import make_loss, make_train_step
 from gemb.workdir import Workdir
 
 
-def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
+def train(
+  run: Run,
+  workdir: Workdir,
+  *,
+  config_text: str,
+  window: Window | None = None,
+) -> None:
   """Trains from the last checkpoint in the work folder, or from the start.
 
   Where there are several processes (`gemb.distributed`), all call it; the first
@@ -45,6 +52,7 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     run: what to train.
     workdir: where everything is written.
     config_text: the gin program that `run` was built from.
+    window: the steps to profile, if any.
 
   Raises:
     ValueError: if something does not fit: mesh and batch, checkpoint and
@@ -52,30 +60,22 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
       is in the folder.
     RuntimeError: if another process has raised something.
     stopping.Stopped: if it was asked to; everything is saved.
-    FloatingPointError: if loss or gradient is no longer finite; the last good
-      checkpoint stays.
+    FloatingPointError: if loss or gradient is no longer finite, or rises, and
+      Run.guard wants to stop; the last good checkpoint stays.
   """
   # What can be wrong is found before anything is written or computed.
   distributed.check_same('configuration', config_text)
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   run.check_layout(layout)
   _check_best_metric(run)
-  with distributed.together():
-    check_origin(run)
-  loader = _open_loader(run, layout, config_text)
+  loader, eval_tasks = _open_data(run, layout, config_text)
   tokenizer = loader.tokenizer
-  with distributed.together():
-    check_origin(run, tokenizer)
-    if loader.teacher:
-      loader.teacher.check_prefixes(run.loss.prefixes)
-    eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
-  distributed.check_same('data', _data_text(loader, eval_tasks))
 
   embedder = make_embedder(run.model, run.compute)
   encode.check_vocabulary(embedder, tokenizer)
   schedule = optimizer.make_schedule(run.optimizer, run.steps)
   updates = optimizer.make_optimizer(run.optimizer, schedule)
-  made_by = provenance.about_run()
+  made_by = provenance.about_run() | provenance.about_data(loader.identity())
   about = made_by | {
     'config': config_text,
     'model': dataclasses.asdict(run.model),
@@ -83,33 +83,23 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
   }
 
   with contextlib.ExitStack() as stack:
-    with distributed.together():
-      if distributed.is_first():
-        stack.enter_context(workdir.claimed())
+    _claim(workdir, stack)
     stack.enter_context(axes.use(layout))
     checkpoints = stack.enter_context(
       Checkpoints(workdir.checkpoints, run.checkpoints, clean=True)
     )
-    done = max(checkpoints.steps(), default=0)
-    distributed.check_same('last checkpoint', f'step {done}')
-    was = {}
+    done, was = _last(checkpoints, about)
     if done:
-      was = checkpoints.about(done)
-      check_same(was['model'], about['model'], 'architecture (Run.model)')
-      check_same(
-        was['data'], about['data'], 'data configuration (Run.data, Run.seed)'
-      )
-      state = checkpoints.restore(
-        done, abstract_state(embedder, updates, layout)
-      )
+      like = abstract_state(embedder, updates, layout)
+      state = checkpoints.restore(done, like)
     else:
       params = initial_params(run, embedder, layout)
       state = init_state(embedder, updates, layout, params)
     check_embedder(run.model, state.params, layout, run.compute)
-    _begin(workdir, tokenizer, config_text, made_by)
-    train_step = make_train_step(
-      make_loss(embedder, run.loss, run.microbatch), updates, schedule
-    )
+    _begin(run, workdir, tokenizer, config_text, made_by, done)
+    loss = make_loss(embedder, run.loss, run.microbatch)
+    train_step = make_train_step(loss, updates, schedule, run.guard)
+    seen = guard.begin(run.guard, layout, was.get('guard'))
     encoder = encode.make_encoder(
       make_embedder(run.model, run.compute.for_any_length()),
       state.params,
@@ -120,17 +110,24 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
     )
     stack.enter_context(stopping.watched(alone=distributed.count() == 1))
     writer = stack.enter_context(
-      metrics.open_writer(workdir.root, start=done, steps=run.steps)
-    )
-    batches = stack.enter_context(
-      contextlib.closing(
-        prefetch(lambda step: place(loader, step, layout), done, run.steps)
+      metrics.open_writer(
+        *(workdir.root, run.tracking, flat(run) | flat(made_by)),
+        start=done,
+        steps=run.steps,
       )
     )
+    ahead = prefetch(lambda step: place(loader, step, layout), done, run.steps)
+    batches = stack.enter_context(contextlib.closing(ahead))
     meter = metrics.Meter(was.get('meter'))
+    profiler = stack.enter_context(
+      open_profiler(train_step, window, workdir, done, writer.say, meter.paused)
+    )
+    inspector = Inspector(
+      run.guard, loader.examples, workdir.root, start=done, say=writer.say
+    )
 
     def evaluate() -> dict[str, float]:
-      with meter.paused():
+      with meter.paused(), profiler.span('evaluation'):
         encode_texts = encoder.with_params(state.params).encode
         return suite.scores(
           eval_tasks,
@@ -139,42 +136,41 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
         )
 
     def save(scores: dict[str, float] | None = None) -> None:
-      with meter.paused():
-        checkpoints.save(state, about | {'meter': meter.state()}, scores)
+      with meter.paused(), profiler.span('checkpoint'):
+        also = {'meter': meter.state(), 'guard': guard.remembered(seen)}
+        checkpoints.save(state, about | also, scores)
 
-    if done:
-      writer.say(f'Going on from the checkpoint of step {done}.')
-    else:
-      size = sum(x.size for x in jax.tree.leaves(state.params))
-      writer.say(f'{size:,} parameters on {layout.mesh.size} devices.')
-    evaluates = bool(eval_tasks) and _due(done, run, run.evaluation.every_steps)
+    size = sum(x.size for x in jax.tree.leaves(state.params))
+    from_where = f'Going on from the checkpoint of step {done}.'
+    first = f'{size:,} parameters on {layout.mesh.size} devices.'
+    writer.say(from_where if done else first)
+    evaluates = _evaluates(done, run)
     if evaluates and not metrics.is_evaluated(workdir.root, done):
       # It was asked to stop before it had evaluated this one.
       scores = evaluate()
       save(scores)
       writer.write(done, _as_metrics(scores))
     running = None
-    for plan, batch in batches:
-      state, values = train_step(state, batch)
+    for plan, batch in profiler.steps(batches):
+      state, values = profiler.train_step(state, batch, seen)
+      seen = values.get('seen')
       # One step late, so that the devices never wait for this.
       if running:
-        meter.add(_check_finite(*running, loader, workdir))
+        meter.add(inspector.inspect(*running))
       running = plan, values
       done = plan.step + 1
       logs = _due(done, run, run.log_every_steps)
-      evaluates = bool(eval_tasks) and _due(
-        done, run, run.evaluation.every_steps
-      )
+      evaluates = _evaluates(done, run)
       saves = _due(done, run, run.checkpoints.every_steps)
       stops = stopping.asked()
       if logs or evaluates or saves or stops:
-        meter.add(_check_finite(*running, loader, workdir))
+        meter.add(inspector.inspect(*running))
         running = None
       if logs:
         line = meter.read()
         writer.write(done, line)
         shown = ('loss', 'accuracy', 'pairs_per_second', 'padding')
-        writer.advance(done, {name: line[name] for name in shown})
+        writer.advance(done, {x: line[x] for x in shown if x in line})
       scores = None
       if evaluates and not stops:
         try:
@@ -192,9 +188,45 @@ def train(run: Run, workdir: Workdir, *, config_text: str) -> None:
         )
 
 
+def _last(
+  checkpoints: Checkpoints, about: dict[str, Any]
+) -> tuple[int, dict[str, Any]]:
+  """Returns the step to go on from, and what its checkpoint says; 0 is new.
+
+  Raises:
+    ValueError: if another model or other data made it.
+  """
+  done = max(checkpoints.steps(), default=0)
+  distributed.check_same('last checkpoint', f'step {done}')
+  if not done:
+    return 0, {}
+  was = checkpoints.about(done)
+  for key, what in (
+    ('model', 'architecture (Run.model)'),
+    ('data', 'data configuration (Run.data, Run.seed)'),
+  ):
+    check_same(was[key], about[key], what)
+  return done, was
+
+
+def _claim(workdir: Workdir, stack: contextlib.ExitStack) -> None:
+  """Keeps other runs out of the folder, and damaged checkpoints."""
+  with distributed.together():
+    if distributed.is_first():
+      stack.enter_context(workdir.claimed())
+      for said in integrity.set_aside_damaged(workdir.checkpoints):
+        print(said, flush=True)
+
+
 def _due(step: int, run: Run, every: int) -> bool:
   """Returns whether something is done after so many steps; at the end it is."""
   return step == run.steps or (step > 0 and step % every == 0)
+
+
+def _evaluates(step: int, run: Run) -> bool:
+  return bool(run.evaluation.tasks) and _due(
+    step, run, run.evaluation.every_steps
+  )
 
 
 def _as_metrics(scores: dict[str, float]) -> dict[str, float]:
@@ -209,6 +241,22 @@ def _check_best_metric(run: Run) -> None:
       f'CheckpointConfig.best_metric is {metric!r}, which no evaluation gives; '
       f'choose one of {known}.'
     )
+
+
+def _open_data(
+  run: Run, layout: Layout, config_text: str
+) -> tuple[Loader, list[EvalTask]]:
+  """Opens what is trained and judged on; all processes have the same."""
+  with distributed.together():
+    check_origin(run)
+  loader = _open_loader(run, layout, config_text)
+  with distributed.together():
+    check_origin(run, loader.tokenizer)
+    if loader.teacher:
+      loader.teacher.check_prefixes(run.loss.prefixes)
+    eval_tasks = suite.load_tasks(run.evaluation, run.data, in_training=True)
+  distributed.check_same('data', _data_text(loader, eval_tasks))
+  return loader, eval_tasks
 
 
 def _open_loader(run: Run, layout: Layout, config_text: str) -> Loader:
@@ -264,42 +312,19 @@ def _data_text(loader: Loader, eval_tasks: Sequence[EvalTask]) -> str:
 
 
 def _begin(
+  run: Run,
   workdir: Workdir,
   tokenizer: Tokenizer,
   config_text: str,
-  made_by: dict[str, Any],
+  about: dict[str, Any],
+  done: int,
 ) -> None:
   """Writes down what the run is; all processes must see it."""
   with distributed.together():
     if distributed.is_first():
       workdir.write_tokenizer(tokenizer)
-      workdir.write_run(config_text, made_by)
+      workdir.write_run(config_text, about)
+      if done < run.steps:
+        workdir.write_start(done, about)
   with distributed.together():
     workdir.check_begun(config_text)
-
-
-def _check_finite(
-  plan: Plan, values: dict[str, Any], loader: Loader, workdir: Workdir
-) -> dict[str, float]:
-  """Waits for a step; returns its numbers, or raises if they are none.
-
-  Its pairs are counted among them.
-  """
-  numbers = {k: float(v) for k, v in values.items() if k != 'example_loss'}
-  if math.isfinite(numbers['loss']) and math.isfinite(numbers['gradient_norm']):
-    return numbers | {'pairs': len(plan.indices)}
-  names = [record.name for record in loader.examples(plan.step)]
-  finite = np.isfinite(distributed.whole(values['example_loss']))
-  bad = [name for name, ok in zip(names, finite, strict=True) if not ok]
-  bad = bad or names  # only the gradient is not finite: any may be the cause
-  path = workdir.root / f'not_finite_{plan.step + 1}.json'
-  content = {'step': plan.step + 1, 'task': plan.task, 'examples': bad}
-  if distributed.is_first():
-    files.write_file(path, json.dumps(content, indent=2, ensure_ascii=False))
-  raise FloatingPointError(
-    f'Step {plan.step + 1}: loss is {numbers["loss"]}, gradient norm '
-    f'{numbers["gradient_norm"]}, on {len(bad)} examples of {plan.task!r}: '
-    f'{", ".join(bad[:5])}{", ..." if len(bad) > 5 else ""} (all are in {path}'
-    '). The last good checkpoint stays. Lower OptimizerConfig.learning_rate '
-    'or look at these examples.'
-  )

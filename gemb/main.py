@@ -1,6 +1,7 @@
 """The command line: what there is to say, and how mistakes are told."""
 
 import argparse
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -10,11 +11,13 @@ from gemb.commands import (
   certifying,
   data,
   judging,
+  launching,
   mining,
   mixing,
   planning,
   scoring,
   souping,
+  sweeping,
   synthesizing,
   teaching,
   training,
@@ -25,6 +28,8 @@ from gemb.commands.arguments import EXAMPLE
 # In the order of `gemb --help`.
 _GROUPS = (
   training,
+  sweeping,
+  launching,
   data,
   mining,
   scoring,
@@ -56,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
   except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
     if os.environ.get('GEMB_DEBUG'):
       raise
-    print(f'gemb: {error}', file=sys.stderr)
+    print(f'gemb: {_sentence(error)}', file=sys.stderr)
     return _status(error)
   except stopping.Stopped as stopped:
     print(f'gemb: {stopped}', file=sys.stderr)
@@ -65,6 +70,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print('gemb: stopped; the same command goes on.', file=sys.stderr)
     return 130
   return 0
+
+
+def _sentence(error: Exception) -> str:
+  if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    return (
+      f'the disk is full ({error.filename or error.strerror}); free some '
+      'space, and the same command goes on.'
+    )
+  return str(error)
 
 
 def _status(error: Exception) -> int:

@@ -9,7 +9,9 @@ from gemb.evals.suite import EvalConfig
 from gemb.losses.config import LossConfig, check_prefixes
 from gemb.model.config import ComputeConfig, EmbedderConfig
 from gemb.model.from_decoder import PretrainedConfig
+from gemb.tracking.config import TrackingConfig
 from gemb.train.checkpoints import CheckpointConfig
+from gemb.train.guard import GuardConfig
 from gemb.train.optimizer import OptimizerConfig, check_warmup
 from gemb.workdir import ParentConfig
 
@@ -36,8 +38,10 @@ class Run:
     data: tasks, prompts, tokenizer and batches.
     loss: temperature and MRL prefixes.
     optimizer: learning rate and decay.
+    guard: what becomes of a step whose loss or gradient is not as it should be.
     checkpoints: when and which.
     evaluation: held-out tasks.
+    tracking: services that get the metrics, beside the work folder.
     mesh: devices along each mesh axis.
     rules: the mesh axes that split each logical axis.
   """
@@ -54,8 +58,10 @@ class Run:
   data: DataConfig
   loss: LossConfig
   optimizer: OptimizerConfig
+  guard: GuardConfig = dataclasses.field(default_factory=GuardConfig)
   checkpoints: CheckpointConfig
   evaluation: EvalConfig
+  tracking: TrackingConfig = dataclasses.field(default_factory=TrackingConfig)
   mesh: MeshConfig
   rules: AxisRules
 

@@ -52,7 +52,7 @@ def asked() -> bool:
 def check() -> None:
   """Raises Stopped if this is where to stop; called as `asked` is."""
   if asked():
-    raise Stopped
+    raise Stopped('asked to stop; the same command goes on.')
 
 
 def _is_main_thread() -> bool:

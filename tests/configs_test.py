@@ -11,6 +11,7 @@ import pytest
 
 from gemb import config
 from gemb.curation.config import Curation
+from gemb.launch.config import Job
 from gemb.model.embedder import make_embedder
 from gemb.run import Run
 from gemb.soup.config import Soup
@@ -22,11 +23,13 @@ SOUP = CONFIGS / 'run' / '03_soup.gin'
 JUDGED = CONFIGS / 'run' / '04_evaluate.gin'
 RUNS = sorted({*(CONFIGS / 'run').glob('*.gin')} - {SOUP, JUDGED})
 CURATIONS = sorted((CONFIGS / 'curation').glob('*.gin'))
+LAUNCHES = sorted((CONFIGS / 'launch').glob('*.gin'))  # behind a run
+TRACKINGS = sorted((CONFIGS / 'tracking').glob('*.gin'))  # so too
 FRAGMENTS = sorted(
   path
   for path in CONFIGS.glob('*/*.gin')
   # Those of `small` go behind a run (tests/experiments_test.py).
-  if path.parent.name not in ('run', 'curation', 'small')
+  if path.parent.name not in ('run', 'curation', 'small', 'launch', 'tracking')
 )
 # Of the released checkpoints: transformer and table, as the hub counts them,
 # without vision towers and the 64 rows that these add to the table.
@@ -104,6 +107,15 @@ def test_every_fragment_is_part_of_a_run_or_of_a_variant(path, tmp_path):
       assert other != config.load([str(run)])[0]
 
 
+def test_services_follow_a_run_one_by_one_and_together():
+  quickstart = str(CONFIGS / 'run' / '00_quickstart.gin')
+  for path in TRACKINGS:
+    tracking = config.load([quickstart, str(path)])[0].tracking
+    assert [k for k, v in vars(tracking).items() if v] == [path.stem]
+  both = config.load([quickstart, *map(str, TRACKINGS)])[0].tracking
+  assert both.wandb and both.mlflow
+
+
 @pytest.mark.parametrize('path', CURATIONS, ids=name)
 def test_every_curation_resolves_and_its_operative_text_to_the_same(
   path, tmp_path
@@ -113,6 +125,15 @@ def test_every_curation_resolves_and_its_operative_text_to_the_same(
   (tmp_path / 'config.gin').write_text(text)
   again, _ = config.load([str(tmp_path / 'config.gin')], root='Curation')
   assert again == curation
+
+
+@pytest.mark.parametrize('path', LAUNCHES, ids=name)
+def test_every_launch_file_makes_a_job_of_a_run(path, tmp_path):
+  job, text = config.load([str(RUNS[0]), str(path)], root='Job')
+  assert isinstance(job, Job)
+  (tmp_path / 'job.gin').write_text(text)
+  again, _ = config.load([str(tmp_path / 'job.gin')], root='Job')
+  assert again == job
 
 
 def test_the_soup_resolves_and_its_operative_text_to_the_same(tmp_path):

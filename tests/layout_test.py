@@ -31,6 +31,9 @@ NO_TEST_OF_THEIR_OWN = {
     )
   },
   'commands/certifying.py': 'tested in certify/command_test.py',
+  'commands/launching.py': 'tested in launch/job_test.py',
+  'sweep/showing.py': 'tested in sweep/command_test.py',
+  'commands/sweeping.py': 'tested in sweep/command_test.py',
   'commands/mining.py': 'tested in curation/mining_command_test.py',
   'commands/scoring.py': 'tested in curation/filtering_test.py',
   'commands/mixing.py': 'tested in mixing/command_test.py',
@@ -41,6 +44,10 @@ NO_TEST_OF_THEIR_OWN = {
   'evals/plot_style.py': 'tested through the plots',
   'data/contamination/settings.py': 'holds numbers alone, measured in '
   'data/contamination/index_test.py',
+  **{
+    f'tracking/{name}.py': 'tested with its fellow in tracking/opening_test.py'
+    for name in ('mlflow_run', 'wandb_run')
+  },
   'data/preprocessors.py': 'tested in a Task, in data/tasks_test.py',
   **{
     f'data/corpora/{name}.py': 'tested with its fellows in corpora_test.py'

@@ -123,6 +123,7 @@ def test_ten_steps_lower_the_loss_and_leave_a_whole_work_folder(tiny_run):
   assert {path.name for path in tiny_run.iterdir()} == {
     'config.gin',
     'about.json',
+    'starts.jsonl',
     'tokenizer.model',
     'checkpoints',
     'metrics.jsonl',
@@ -336,57 +337,89 @@ def loader(tiny_run, tiny_gin):
   return loop.open_loader(run.data, seed=run.seed)
 
 
-def test_a_loss_that_is_not_finite_stops_names_and_keeps(
-  tiny_run, loader, train, tmp_path, capsys, monkeypatch
-):
-  earlier = {r.name for step in range(6) for r in loader.examples(step)}
-  new = [r for r in loader.examples(6) if r.name not in earlier]
-  poison = np.array([new[0].query_id], '<u8').view('<u4')
+def poisoned(poisons):
+  """Returns a `make_loss` by which some queries' losses are multiplied."""
 
-  def poisoned(*arguments):
+  def make_loss(*arguments):
     loss = step_lib.make_loss(*arguments)
 
     def spoilt(params, batch):
       value, metrics = loss(params, batch)
-      bad_B = (batch.query_id == poison[None]).all(axis=1)
-      nan_B = jax.numpy.where(bad_B, math.nan, metrics['example_loss'])
-      value = jax.numpy.where(bad_B.any(), math.nan, value)
-      return value, metrics | {'example_loss': nan_B}
+      own_B = metrics['example_loss']
+      for query_id, factor in poisons.items():
+        words = np.array([query_id], '<u8').view('<u4')
+        bad_B = (batch.query_id == words[None]).all(axis=1)
+        own_B = own_B * jax.numpy.where(bad_B, factor, 1)
+        value = value * jax.numpy.where(bad_B.any(), factor, 1)
+      return value, metrics | {'example_loss': own_B}
 
     return spoilt
 
+  return make_loss
+
+
+def first_met(loader, step):
+  """Returns an example that no step before has."""
+  earlier = {r.query_id for each in range(step) for r in loader.examples(each)}
+  return next(r for r in loader.examples(step) if r.query_id not in earlier)
+
+
+def test_a_loss_that_is_not_finite_stops_names_and_keeps(
+  tiny_run, loader, train, tmp_path, capsys, monkeypatch
+):
+  record = first_met(loader, 6)
   folder = tmp_path / 'run'
   with monkeypatch.context() as patch:
-    patch.setattr(loop, 'make_loss', poisoned)
+    patch.setattr(loop, 'make_loss', poisoned({record.query_id: math.nan}))
     assert train(folder) == 1
   message = capsys.readouterr().err
   assert message.startswith('gemb: Step 7: loss is nan')
-  assert f"1 examples of 'golden_pairs': {new[0].name} (" in message
+  assert f"1 examples of 'golden_pairs': {record.name} (" in message
   assert message.count('\n') == 1
   report = json.loads((folder / 'not_finite_7.json').read_text())
-  assert report == {
-    'step': 7,
-    'task': 'golden_pairs',
-    'examples': [new[0].name],
-  }
+  assert report['examples'] == [record.name]
   # The checkpoint of step 4 is good: without the poison it goes on from there.
   assert [path.name for path in (folder / 'checkpoints').iterdir()] == ['4']
   assert train(folder) == 0
   assert_same_result(folder, tiny_run)
 
 
-def test_a_gradient_that_is_not_finite_names_all_examples(loader, tmp_path):
-  values = {
-    'loss': 1.0,
-    'gradient_norm': math.inf,
-    'example_loss': np.zeros(32, np.float32),
-  }
-  names = [record.name for record in loader.examples(2)]
-  with pytest.raises(
-    FloatingPointError,
-    match='Step 3: loss is 1.0, gradient norm inf, on 32 examples of '
-    rf"'golden_pairs': {', '.join(names[:5])}, ... \(all are in .*",
-  ):
-    loop._check_finite(loader.plan(2), values, loader, Workdir(tmp_path))
-  report = json.loads((tmp_path / 'not_finite_3.json').read_text())
-  assert report['examples'] == names
+def test_steps_that_are_left_out_are_told_and_the_same_after_a_restart(
+  loader, train, tmp_path, capsys, monkeypatch
+):
+  bad, steep = first_met(loader, 5), first_met(loader, 7)
+  poisons = {bad.query_id: math.nan, steep.query_id: 1000.0}
+  found = {}
+  for step in range(10):
+    ids = {record.query_id for record in loader.examples(step)}
+    if steep.query_id in ids:
+      found[step + 1] = 'spike', steep.name
+    if bad.query_id in ids:
+      found[step + 1] = 'not_finite', bad.name
+  assert {'spike', 'not_finite'} == {reason for reason, _ in found.values()}
+  assert found.keys() < set(range(6, 11))
+
+  whole, broken = tmp_path / 'whole', tmp_path / 'broken'
+  monkeypatch.setattr(loop, 'make_loss', poisoned(poisons))
+  guard = [
+    'Run.guard=@GuardConfig()',
+    "GuardConfig.not_finite='skip'",
+    "GuardConfig.spike='skip'",
+    'GuardConfig.after=5',
+  ]
+  assert train(whole, *guard) == 0
+  lines = (whole / 'skipped.jsonl').read_text()
+  told = [json.loads(line) for line in lines.splitlines()]
+  assert {x['step']: (x['reason'], x['examples'][0]) for x in told} == found
+  assert capsys.readouterr().out.count('The step is left out.') == len(found)
+  skipped = [x for x in read_metrics(whole) if x.get('skipped')]
+  assert [line['step'] for line in skipped] == list(found)
+  assert not any('loss' in line for line in skipped)
+  assert losses(whole).keys() == set(range(1, 11)) - found.keys()
+
+  shutil.copytree(whole, broken)
+  shutil.rmtree(broken / 'checkpoints' / '10')
+  assert train(broken, *guard) == 0
+  assert 'Going on from the checkpoint of step 8' in capsys.readouterr().out
+  assert_same_result(broken, whole)
+  assert (broken / 'skipped.jsonl').read_text() == lines

@@ -1,5 +1,6 @@
 """The command line: help, evaluate, encode, and all that it refuses."""
 
+import errno
 import json
 import pathlib
 import shutil
@@ -26,6 +27,8 @@ COMMANDS = (
   'score',
   'filter',
   'synthesize',
+  'launch',
+  'sweep',
   'teach',
   'rates',
   'search',
@@ -159,6 +162,18 @@ def test_the_exit_status_tells_whether_to_go_on(
   monkeypatch.setattr('gemb.commands.data.show_data', show_data)
   assert main.main(['data', 'show', 'pairs', '--gin_file=any.gin']) == status
   assert capsys.readouterr().err == f'gemb: {raised}\n'
+
+
+def test_a_full_disk_is_told_in_one_sentence(monkeypatch, capsys):
+  def show_data(options):
+    raise OSError(errno.ENOSPC, 'No space left on device', '/data/texts')
+
+  monkeypatch.setattr('gemb.commands.data.show_data', show_data)
+  assert main.main(['data', 'show', 'pairs', '--gin_file=any.gin']) == 2
+  assert capsys.readouterr().err == (
+    'gemb: the disk is full (/data/texts); free some space, and the same '
+    'command goes on.\n'
+  )
 
 
 @pytest.fixture(scope='module')

@@ -1,17 +1,22 @@
-"""Where the numbers of a run go: the terminal, JSON lines, TensorBoard."""
+"""Where a run's numbers go: terminal, JSON lines, TensorBoard, trackers."""
 
+import collections
 import contextlib
 import json
 import os
 import pathlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import tensorboardX
 import tqdm
 
 from gemb import distributed, files
+from gemb.tracking.config import TrackingConfig
+from gemb.tracking.opening import open_trackers
+from gemb.tracking.trackers import Tracker
+from gemb.train import disk
+from gemb.train.board import Board
 
 Values = Mapping[str, int | float]
 
@@ -23,24 +28,29 @@ class MetricWriter:
   will be written again.
   """
 
-  def __init__(self, folder: str | os.PathLike, *, start: int, steps: int):
+  def __init__(
+    self,
+    folder: str | os.PathLike,
+    *,
+    start: int,
+    steps: int,
+    trackers: Sequence[Tracker] = (),
+  ):
     """Opens the files of a run.
 
     Args:
       folder: the work folder.
       start: updates done already.
       steps: of the whole run.
+      trackers: services that get the same lines.
     """
     folder = pathlib.Path(folder)
     self._path = folder / 'metrics.jsonl'
-    kept = [line for line in read_metrics(folder) if line['step'] <= start]
-    files.write_file(
-      self._path, ''.join(json.dumps(line) + '\n' for line in kept)
-    )
-    self._lines = self._path.open('a', encoding='utf-8')
-    self._board = tensorboardX.SummaryWriter(
-      str(folder / 'tensorboard'), purge_step=start + 1
-    )
+    with self._disk():
+      keep_lines(self._path, start)
+      self._lines = self._path.open('a', encoding='utf-8')
+      self._board = Board(folder / 'tensorboard', start=start)
+    self._trackers = trackers
     self._bar = tqdm.tqdm(
       total=steps, initial=start, desc='training', unit='step', disable=None
     )
@@ -52,15 +62,17 @@ class MetricWriter:
   def __exit__(self, *_) -> None:
     """Closes the files."""
     self._bar.close()
-    self._board.close()
-    self._lines.close()
+    with self._disk(), self._lines:
+      self._board.close()
 
   def write(self, step: int, values: Values) -> None:
     """Writes the numbers of a step, on disk when it returns."""
-    self._lines.write(json.dumps({'step': step, **values}) + '\n')
-    self._lines.flush()
-    for name, value in values.items():
-      self._board.add_scalar(name, value, step)
+    with self._disk():
+      self._lines.write(json.dumps({'step': step, **values}) + '\n')
+      self._lines.flush()
+      self._board.write(step, values)
+    for tracker in self._trackers:
+      tracker.log(step, values)
 
   def advance(self, step: int, values: Values | None = None) -> None:
     """Moves the bar to a step, and shows some numbers beside it."""
@@ -74,6 +86,11 @@ class MetricWriter:
   def say(self, text: str) -> None:
     """Prints a line without breaking the bar."""
     self._bar.write(text)
+
+  def _disk(self) -> contextlib.AbstractContextManager[None]:
+    """Returns where a full disk becomes one sentence."""
+    checkpoints = self._path.parent / 'checkpoints'
+    return disk.told(checkpoints, f'{self._path.name} or TensorBoard')
 
 
 class _SilentWriter(MetricWriter):
@@ -95,19 +112,44 @@ class _SilentWriter(MetricWriter):
     """Prints nothing."""
 
 
+@contextlib.contextmanager
 def open_writer(
-  folder: str | os.PathLike, *, start: int, steps: int
-) -> MetricWriter:
-  """Returns the writer of a run; of several processes the first one's writes.
+  folder: str | os.PathLike,
+  tracking: TrackingConfig | None = None,
+  parameters: Mapping[str, Any] | None = None,
+  *,
+  start: int,
+  steps: int,
+) -> Iterator[MetricWriter]:
+  """Opens the writer of a run; of several processes the first one's writes.
+
+  All call it, and learn what goes wrong.
 
   Args:
     folder: the work folder.
+    tracking: services that get the same lines.
+    parameters: of the run, for these.
     start: updates done already.
     steps: of the whole run.
+
+  Yields:
+    The writer.
+
+  Raises:
+    ValueError: if a service is not there.
+    RuntimeError: in the other processes, if so.
   """
-  if not distributed.is_first():
-    return _SilentWriter()
-  return MetricWriter(folder, start=start, steps=steps)
+  writer = _SilentWriter()
+  with contextlib.ExitStack() as stack:
+    with distributed.together():
+      if distributed.is_first():
+        trackers = stack.enter_context(
+          open_trackers(tracking or TrackingConfig(), folder, parameters or {})
+        )
+        writer = stack.enter_context(
+          MetricWriter(folder, start=start, steps=steps, trackers=trackers)
+        )
+    yield writer
 
 
 class Meter:
@@ -132,16 +174,18 @@ class Meter:
   def read(self) -> dict[str, float]:
     """Returns the means since the last call, and pairs and tokens a second.
 
-    The learning rate is the last step's.
+    The learning rate is the last step's. Of steps that were left out there are
+    no losses; how many they are is told where the run may leave some out.
     """
     seconds = time.monotonic() - self._started
-    means = {
-      name: sum(step[name] for step in self._steps) / len(self._steps)
-      for name in self._steps[0]
-    }
-    pairs, tokens = (
-      means.pop(name) * len(self._steps) for name in ('pairs', 'tokens')
-    )
+    columns = collections.defaultdict(list)
+    for step in self._steps:
+      for name, value in step.items():
+        columns[name].append(value)
+    pairs, tokens = (sum(columns.pop(name)) for name in ('pairs', 'tokens'))
+    means = {name: sum(found) / len(found) for name, found in columns.items()}
+    if 'skipped' in columns:
+      means['skipped'] = sum(columns['skipped'])
     means['learning_rate'] = self._steps[-1]['learning_rate']
     self._restart()
     return means | {
@@ -170,15 +214,27 @@ def is_evaluated(folder: str | os.PathLike, step: int) -> bool:
 
 
 def read_metrics(folder: str | os.PathLike) -> list[dict[str, int | float]]:
-  """Returns the lines of a work folder's metrics.jsonl; none if it is new.
+  """Returns the lines of a work folder's metrics.jsonl; none if it is new."""
+  return read_lines(pathlib.Path(folder) / 'metrics.jsonl')
+
+
+def read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
+  """Returns the lines of a file of JSON; none if it is not there.
 
   A line that was cut off when the run was killed is left out.
   """
-  path = pathlib.Path(folder) / 'metrics.jsonl'
   lines = []
-  for line in path.read_text().splitlines() if path.is_file() else []:
+  text = path.read_text(encoding='utf-8') if path.is_file() else ''
+  for line in text.splitlines():
     try:
       lines.append(json.loads(line))
     except json.JSONDecodeError:
       break
   return lines
+
+
+def keep_lines(path: pathlib.Path, start: int) -> None:
+  """Removes the lines of later steps, which a run will write again."""
+  kept = [line for line in read_lines(path) if line['step'] <= start]
+  text = (json.dumps(line, ensure_ascii=False) + '\n' for line in kept)
+  files.write_file(path, ''.join(text))

@@ -56,6 +56,25 @@ def test_every_line_starts_anew(clock):
   assert line['pairs_per_second'] == 2.0
 
 
+def test_a_step_that_was_left_out_is_counted_and_has_no_loss(clock):
+  meter = Meter()
+  left_out = step(skipped=1.0, learning_rate=0.3)
+  del left_out['loss']
+  for each in (step(skipped=0.0), left_out, step(skipped=0.0, loss=4.0)):
+    meter.add(each)
+  clock(2.0)
+  assert meter.read() == {
+    'loss': 2.5,
+    'learning_rate': 0.1,
+    'skipped': 1.0,
+    'pairs_per_second': 12.0,  # it was computed
+    'tokens_per_second': 150.0,
+  }
+  meter.add(left_out)
+  clock(1.0)
+  assert 'loss' not in meter.read()
+
+
 def test_time_that_is_not_training_is_left_out(clock):
   meter = Meter()
   meter.add(step())
