@@ -21,6 +21,8 @@ from gemb.certify import meshes
 from gemb.curation import models
 from gemb.data import weights
 from gemb.data.sources import SourceConfig
+from gemb.sweep import sweeping
+from gemb.train.metrics import read_metrics
 
 REPOSITORY = pathlib.Path(__file__).parents[1]
 README = (REPOSITORY / 'README.md').read_text()
@@ -52,6 +54,8 @@ CURATION = [
   for command in COMMANDS
   if command.split()[1] in ('mine', 'score', 'filter', 'synthesize')
 ]
+LAUNCH = [command for command in COMMANDS if command.split()[1] == 'launch']
+SWEEP = [command for command in COMMANDS if command.split()[1] == 'sweep']
 CURATION_GIN = """
 from __gin__ import dynamic_registration
 from gemb.curation import config
@@ -108,6 +112,7 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
     # The small run has one task: nothing is drawn around its rates.
     words = [re.sub(r'^--(points|trials)=.*', r'--\1=0', w) for w in words]
     words = [w.replace('v5e:4x4', 'v5e:2x2') for w in words]
+    words = [w.replace('--job=', f'--job={tmp_path}/') for w in words]
     words = [w.replace('home_assistant', 'golden_pairs') for w in words]
     words = [w.replace('Run.steps=20', 'Run.steps=6') for w in words]
     words = [re.sub('^--prefix=.*', '--prefix=8', w) for w in words]
@@ -118,7 +123,8 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
   return split
 
 
-ALONE = [c for c in COMMANDS if c not in WITH_MTEB + CURATION]
+REPEATED = [c for c in COMMANDS if '/config.gin' in c]
+ALONE = [c for c in COMMANDS if c not in WITH_MTEB + CURATION + REPEATED]
 
 
 @pytest.mark.parametrize('command', ALONE)
@@ -130,7 +136,34 @@ def test_every_command_runs_as_it_is_written(
   # tests/certify has the others; one is compiled in seconds.
   one = MeshConfig(data=1, fsdp=1, tensor=1)
   monkeypatch.setattr(meshes, 'choose_meshes', lambda run: ([one], []))
+  monkeypatch.setenv('WANDB_MODE', 'offline')
   assert main.main(words_of(command)) == 0
+
+
+def test_a_run_is_repeated_from_its_folder_alone(tiny_run, tmp_path):
+  (command,) = REPEATED
+  words = [
+    re.sub('^--workdir=.*', f'--workdir={tmp_path}', word).replace(
+      '=runs/mine', f'={tiny_run}'
+    )
+    for word in shlex.split(command)[1:]
+  ]
+  assert main.main(words) == 0
+  first, again = (
+    [
+      {k: v for k, v in line.items() if not k.endswith('_per_second')}
+      for line in read_metrics(folder)
+    ]
+    for folder in (tiny_run, tmp_path)
+  )
+  assert again == first != []
+  told = [
+    json.loads((folder / 'about.json').read_text())
+    for folder in (tiny_run, tmp_path)
+  ]
+  for name in ('commit', 'versions', 'seed', 'fingerprint'):
+    assert told[0][name] == told[1][name]
+  assert told[0]['fingerprint']['tasks'].keys() == {'golden_pairs'}
 
 
 def test_the_commands_of_curation_run_one_after_another(
@@ -147,6 +180,39 @@ def test_the_commands_of_curation_run_one_after_another(
     'filter_report.html',
     'synthetic_golden_pairs.jsonl',
   }
+
+
+def test_the_commands_of_launching_run_one_after_another(
+  words_of, tmp_path, capfd
+):
+  # tests/launch waits for the pod's rehearsal.
+  shown = [
+    f'{command} --dry_run' if '--wait' in command else command
+    for command in LAUNCH
+  ]
+  assert [main.main(words_of(command)) for command in shown] == [0] * len(shown)
+  assert 'gcloud compute tpus queued-resources create' in capfd.readouterr().out
+  (job,) = (path.parent for path in tmp_path.rglob('log.txt'))
+  assert 'asked to stop by SIGTERM' in (job / 'log.txt').read_text()
+
+
+def test_the_commands_of_sweeps_run_one_after_another(
+  words_of, tmp_path, monkeypatch
+):
+  # Nothing is trained: tests/sweep does.
+  monkeypatch.setattr(sweeping, 'train_command', lambda *_: ['true'])
+  axes = '{OptimizerConfig.learning_rate: {uniform: [0.001, 0.01]}}'
+  for name, asked in {
+    'learning_rate': 'grid: {OptimizerConfig.learning_rate: [0.001]}',
+    'search': 'search: {metric: bitext/accuracy@16, trials: 1, axes: '
+    f'{axes}}}',
+  }.items():
+    (tmp_path / f'{name}.yaml').write_text(asked)
+  for command in SWEEP:
+    words = words_of(command)
+    words = [w.replace('=configs/sweep', f'={tmp_path}') for w in words]
+    words = [w.replace('--csv=', f'--csv={tmp_path}/') for w in words]
+    assert main.main(words) == 0
 
 
 @pytest.mark.parametrize('command', WITH_MTEB)
@@ -170,6 +236,7 @@ def test_there_is_a_command_of_each_kind():
     *('train', 'cache', 'data', 'decontaminate', 'weights', 'teach'),
     *('certify', 'plan', 'check', 'evaluate', 'encode', 'export'),
     *('mine', 'score', 'filter', 'synthesize', 'soup', 'rates', 'search'),
+    *('launch', 'sweep'),
   }
   assert len(WITH_MTEB) == 2
 
