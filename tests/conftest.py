@@ -1,7 +1,9 @@
 """Eight simulated devices, strict numerics, and one small run for all tests."""
 
+import fcntl
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -70,7 +72,31 @@ def start():
 
 
 @pytest.fixture(scope='session')
-def tiny_folder(tmp_path_factory, tiny_gin):
+def once(tmp_path_factory):
+  """Has a folder filled once, though several workers may run the tests.
+
+  Each worker gets a copy, which nothing that others do to theirs changes.
+  """
+
+  def fill_once(name, fill):
+    root = tmp_path_factory.getbasetemp()
+    if 'PYTEST_XDIST_WORKER' in os.environ:
+      root = root.parent  # is that of all workers
+    folder, filled = root / f'once_{name}', root / f'once_{name}.filled'
+    with (root / f'once_{name}.lock').open('w') as lock:
+      fcntl.flock(lock, fcntl.LOCK_EX)  # until the file is closed
+      if not filled.exists():
+        shutil.rmtree(folder, ignore_errors=True)  # another's failure
+        folder.mkdir()
+        fill(folder)
+        filled.touch()
+    return shutil.copytree(folder, tmp_path_factory.mktemp(name) / name)
+
+  return fill_once
+
+
+@pytest.fixture(scope='session')
+def tiny_folder(once, tiny_gin):
   """Trains tiny.gin once; returns its folder, with data/ and run/ in it.
 
   Through the command line on an empty data folder, so that the run has the
@@ -78,15 +104,16 @@ def tiny_folder(tmp_path_factory, tiny_gin):
   """
   from gemb import main
 
-  folder = tmp_path_factory.mktemp('tiny')
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setenv('GEMB_DATA', str(folder / 'data'))
-    patch.setenv('PYTHONPATH', str(TESTS))
-    arguments = [f'--gin_file={tiny_gin}', f'--workdir={folder / "run"}']
-    status = main.main(['train', *arguments])
-  if status:
-    pytest.fail(f'gemb train {" ".join(arguments)} exited with {status}')
-  return folder
+  def train(folder):
+    with pytest.MonkeyPatch.context() as patch:
+      patch.setenv('GEMB_DATA', str(folder / 'data'))
+      patch.setenv('PYTHONPATH', str(TESTS))
+      arguments = [f'--gin_file={tiny_gin}', f'--workdir={folder / "run"}']
+      status = main.main(['train', *arguments])
+    if status:
+      pytest.fail(f'gemb train {" ".join(arguments)} exited with {status}')
+
+  return once('tiny', train)
 
 
 @pytest.fixture
