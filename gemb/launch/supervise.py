@@ -13,9 +13,7 @@ The standard library alone: it starts at once, and outlives what it runs.
 
 import argparse
 import contextlib
-import ctypes
 import dataclasses
-import functools
 import os
 import pathlib
 import signal
@@ -37,7 +35,18 @@ _GRACE = 5.0  # seconds that the others have to end when one has died
 _POLL = 0.05  # seconds between two looks at the processes
 _SAVED = frozenset((0, stopping.EXIT_STATUS))  # and ended by itself
 _CONSEQUENCES = (75, -signal.SIGABRT)  # JAX's, of another process's death
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of <linux/prctl.h>
+# Becomes the program that follows, which the kernel (Linux) then kills when its
+# parent dies: PR_SET_PDEATHSIG of <linux/prctl.h>. Done between fork and exec,
+# it would run Python in the fork of a process that may have threads.
+_DIE_WITH_PARENT = """
+import ctypes, os, signal, sys
+parent, *argv = sys.argv[1:]
+if sys.platform == 'linux':
+  ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+if os.getppid() != int(parent):  # it was too quick
+  os._exit(1)
+os.execv(argv[0], argv)
+"""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -145,6 +154,7 @@ def _start(what: Supervised) -> list[subprocess.Popen]:
   return [
     subprocess.Popen(
       [
+        *(sys.executable, '-c', _DIE_WITH_PARENT, str(os.getpid())),
         *what.program,
         *what.command,
         *([*meeting, f'--process={i}'] if what.processes > 1 else []),
@@ -152,18 +162,9 @@ def _start(what: Supervised) -> list[subprocess.Popen]:
       env=environment,
       stdin=subprocess.DEVNULL,
       process_group=0,
-      preexec_fn=functools.partial(_die_with_parent, os.getpid()),
     )
     for i in range(what.processes)
   ]
-
-
-def _die_with_parent(parent: int) -> None:
-  """Has the kernel kill this new process when its parent dies (Linux)."""
-  if sys.platform == 'linux':
-    ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
-  if os.getppid() != parent:  # it was too quick
-    os._exit(1)
 
 
 def _free_port() -> int:
