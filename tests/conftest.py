@@ -49,20 +49,32 @@ def golden_model():
 
 
 @pytest.fixture(scope='session')
-def start():
-  """Starts Python with arguments in a process that computes as this one.
+def process_environment():
+  """Returns the environment of a process that computes as this one.
 
-  What it says can be read; `devices` are its simulated ones.
+  `devices` are its simulated ones.
   """
   options = {name.upper(): str(value) for name, value in _OPTIONS.items()}
 
-  def start_python(*arguments, devices=8):
+  def simulate(devices):
     count = f'--xla_force_host_platform_device_count={devices}'
+    flags = {'XLA_FLAGS': f'{os.environ["XLA_FLAGS"]} {count}'}
+    return os.environ | options | flags
+
+  return simulate
+
+
+@pytest.fixture(scope='session')
+def start(process_environment):
+  """Starts Python with arguments in a process that computes as this one.
+
+  What it says can be read.
+  """
+
+  def start_python(*arguments, devices=8):
     return subprocess.Popen(
       [sys.executable, *map(str, arguments)],
-      env=os.environ
-      | options
-      | {'XLA_FLAGS': f'{os.environ["XLA_FLAGS"]} {count}'},
+      env=process_environment(devices),
       stdout=subprocess.PIPE,
       stderr=subprocess.PIPE,
       text=True,
