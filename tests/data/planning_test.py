@@ -70,7 +70,7 @@ def test_the_examples_of_a_step_are_the_same_on_any_number_of_devices(
 ):
   small = {'batch_size': 16, 'window': 8}
   planners = [make_planner(shards=n, **small, **changes) for n in (1, 2, 4, 8)]
-  for step in [*range(501), 10**9]:
+  for step in [*range(151), 10**9]:
     first, *others = [examples(planner(step)) for planner in planners]
     assert all(other == first for other in others)
 

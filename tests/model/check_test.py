@@ -50,13 +50,20 @@ COMPARED = {
 }
 
 
+@pytest.fixture(scope='module')
+def random_params(one_device):
+  """Returns random parameters of the Gemma 3, drawn before any fault."""
+  return init_params(make_embedder(model()), one_device, seed=0)
+
+
 @pytest.fixture
-def measure(one_device):
+def measure(one_device, random_params):
   """Returns the findings on a Gemma 3 with random parameters, by name."""
 
   def check_gemma_3(**fields):
-    config = model(**fields)
-    params = init_params(make_embedder(config), one_device, seed=0)
+    config, params = model(**fields), random_params
+    if fields:
+      params = init_params(make_embedder(config), one_device, seed=0)
     return check.check_embedder(config, params, one_device)
 
   return check_gemma_3
