@@ -6,6 +6,7 @@ import pytest
 
 from gemb.data.weights import Licence
 from gemb.export.model_card import make_model_card
+from gemb.train.integrity import replace_file
 from gemb.workdir import Workdir
 
 
@@ -104,10 +105,10 @@ def write_contamination(trained, workdir, summary):
   """Copies the checkpoint of step 10, with a summary for its one task."""
   _, original = trained
   shutil.copytree(original.checkpoints / '10', workdir.checkpoints / '10')
-  path = workdir.checkpoints / '10' / 'about' / 'metadata'
-  about = json.loads(path.read_text())
+  checkpoint = workdir.checkpoints / '10'
+  about = json.loads((checkpoint / 'about' / 'metadata').read_text())
   about['data']['tasks']['golden_pairs']['contamination'] = summary
-  path.write_text(json.dumps(about))
+  replace_file(checkpoint, 'about/metadata', json.dumps(about))
 
 
 SUMMARY = {
