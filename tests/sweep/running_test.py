@@ -80,6 +80,14 @@ def test_two_at_once_are_two_at_once(task, run):
   assert run(one, two, parallel=2)[0] == {'one': '', 'two': ''}
 
 
+@pytest.fixture
+def interruptible():
+  """Has Ctrl-C raise, which a shell has ignored in what it runs behind."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize(
   ('number', 'raised'),
   [
@@ -87,7 +95,9 @@ def test_two_at_once_are_two_at_once(task, run):
     (signal.SIGINT, KeyboardInterrupt),
   ],
 )
-def test_all_save_when_the_sweep_is_asked_to_stop(task, run, number, raised):
+def test_all_save_when_the_sweep_is_asked_to_stop(
+  task, run, number, raised, interruptible
+):
   tasks = [task('one', PATIENT), task('two', PATIENT)]
 
   def ask():
