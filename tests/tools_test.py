@@ -39,7 +39,7 @@ esac
 """
 
 # What tools/test gives pytest by itself.
-ALL_CORES = '--numprocesses auto --dist loadfile'
+ALL_CORES = '--numprocesses auto --dist loadfile --no-loadscope-reorder'
 
 
 class Clone:
