@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from gemb import files
@@ -78,20 +78,9 @@ class Workdir:
     """The report."""
     return self.root / 'report.html'
 
-  @contextlib.contextmanager
-  def claimed(self) -> Iterator[None]:
-    """Keeps other runs out of the folder, until this process dies.
-
-    Raises:
-      ValueError: if one is in it.
-    """
-    with locks.hold(self.root / '.lock', wait=False) as held:
-      if not held:
-        raise ValueError(
-          f'{self.root} is being trained by another process; wait for it, stop '
-          'it, or choose another --workdir.'
-        )
-      yield
+  def claimed(self) -> contextlib.AbstractContextManager[None]:
+    """Keeps other runs out of the folder; raises ValueError if one is in it."""
+    return locks.claim(self.root, 'trained')
 
   def write_run(self, config_text: str, about: dict[str, Any]) -> None:
     """Writes down what the run is, before its first step."""

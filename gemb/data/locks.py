@@ -31,3 +31,23 @@ def hold(path: str | os.PathLike, *, wait: bool = True) -> Iterator[bool]:
       yield False
       return
     yield True
+
+
+@contextlib.contextmanager
+def claim(folder: str | os.PathLike, used: str) -> Iterator[None]:
+  """Keeps others out of a work folder, until this process dies.
+
+  Args:
+    folder: which is there; all who use it in this way claim it.
+    used: what it is being, such as 'trained'.
+
+  Raises:
+    ValueError: if another process has claimed it.
+  """
+  with hold(os.path.join(folder, '.lock'), wait=False) as held:
+    if not held:
+      raise ValueError(
+        f'{folder} is being {used} by another process; wait for it, stop it, '
+        'or choose another --workdir.'
+      )
+    yield

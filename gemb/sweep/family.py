@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from gemb import config, files
@@ -41,20 +41,9 @@ class Family:
     """The gin file of the run that all are made from."""
     return self.root / 'base.gin'
 
-  @contextlib.contextmanager
-  def claimed(self) -> Iterator[None]:
-    """Keeps other sweeps out of the folder, until this process dies.
-
-    Raises:
-      ValueError: if one is in it.
-    """
-    with locks.hold(self.root / '.lock', wait=False) as held:
-      if not held:
-        raise ValueError(
-          f'{self.root} is being swept by another process; wait for it, stop '
-          'it, or choose another --workdir.'
-        )
-      yield
+  def claimed(self) -> contextlib.AbstractContextManager[None]:
+    """Keeps other sweeps out; raises ValueError if one is in the folder."""
+    return locks.claim(self.root, 'swept')
 
   def files(self, name: str) -> list[str]:
     """Returns the gin files of one run, in order."""
