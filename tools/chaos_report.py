@@ -14,7 +14,7 @@ from chaos_run import Outcome
 
 from gemb import files
 from gemb.evals import plot_style
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 TITLE = 'How soon a killed run goes on'
 _BEGIN = '<!-- tools/chaos --write writes what follows -->'

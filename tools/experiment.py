@@ -18,7 +18,7 @@ from typing import Any
 
 from gemb import files
 from gemb.evals import plot_style
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 EXPERIMENTS = pathlib.Path(__file__).parents[1] / 'experiments'
 SEEDS = (0, 1, 2)

@@ -11,7 +11,6 @@ from recipe_stages import Recipe
 
 from gemb import files
 from gemb.evals import page
-from gemb.evals.markdown import markdown
 from gemb.evals.results import (
   HEADLINE,
   MISSING,
@@ -20,6 +19,7 @@ from gemb.evals.results import (
   percent,
   system_name,
 )
+from gemb.markdown import markdown
 
 TEMPLATE = pathlib.Path(__file__).with_name('recipe_report.html')
 TITLE = 'The recipe, stage by stage'

@@ -7,7 +7,7 @@ import pathlib
 from typing import Any
 
 from gemb import files
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 
 class NotCertifiedError(FloatingPointError):

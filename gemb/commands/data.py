@@ -114,7 +114,7 @@ def decontaminate(options: argparse.Namespace) -> None:
   """Finds the training examples that evaluation sets have too."""
   from gemb.data.contamination.index import Index
   from gemb.data.contamination.scan import scan
-  from gemb.evals.markdown import markdown
+  from gemb.markdown import markdown
 
   run, _ = load_run(options)
   sets = _evaluation_texts(run.data.held_out, options.data)

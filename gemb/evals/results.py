@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NotRequired, TypedDict
 
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 # The systems in the order of every table and legend. Others follow by name.
 SYSTEMS = {

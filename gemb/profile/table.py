@@ -12,6 +12,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from gemb.markdown import markdown
 from gemb.profile.places import COLLECTIVES, SCOPES, UNKNOWN, Places
 from gemb.profile.trace import Span, Trace
 
@@ -20,8 +21,6 @@ COMPILATION = 'compilation'  # of a batch shape that was not seen before
 SPANS = ('input', COMPILATION, 'checkpoint', 'evaluation')
 HOST = 'host'
 ROWS = ('input', *SCOPES, COLLECTIVES, *SPANS[1:], UNKNOWN, HOST)
-
-_LINE = '| {:<14} | {:>9} | {:>7} | {:>12} |\n'
 
 # What counts more if several things go on: later ones.
 _ELSEWHERE, _SPAN, _STEP = range(3)
@@ -63,17 +62,18 @@ class Table:
 
   def markdown(self) -> str:
     """Returns it for people."""
-    text = _LINE.format('part', 'ms a step', 'percent', 'host, in all')
-    text += '| -------------- | --------: | ------: | -----------: |\n'
+    lines = [['part', 'ms a step', 'percent', 'host, in all']]
     for name, seconds in (*self.parts.items(), ('all', self.seconds)):
       wait = self.waits.get(name)
-      text += _LINE.format(
-        name,
-        f'{self._milliseconds(seconds):.2f}',
-        f'{self._percent(seconds):.1f}',
-        '' if wait is None else f'{self._milliseconds(wait):.2f}',
+      lines.append(
+        [
+          name,
+          f'{self._milliseconds(seconds):.2f}',
+          f'{self._percent(seconds):.1f}',
+          '' if wait is None else f'{self._milliseconds(wait):.2f}',
+        ]
       )
-    return text
+    return markdown(lines)
 
   def _milliseconds(self, seconds: float) -> float:
     return seconds * 1000 / self.steps

@@ -3,8 +3,8 @@
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from gemb.evals.markdown import markdown
 from gemb.evals.results import MISSING, metric_name, percent
+from gemb.markdown import markdown
 
 SOUP = 'soup'
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from gemb.config_values import literal, nearest
 from gemb.evals import suite
-from gemb.evals.markdown import markdown
 from gemb.evals.results import MISSING
+from gemb.markdown import markdown
 from gemb.run import Run
 from gemb.sweep.family import Family, find_family
 from gemb.sweep.names import value_in

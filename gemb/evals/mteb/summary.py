@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 MISSING = '–'
 

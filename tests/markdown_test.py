@@ -1,4 +1,4 @@
-from gemb.evals.markdown import markdown
+from gemb.markdown import markdown
 
 
 def test_names_stand_left_and_numbers_right():
