@@ -198,12 +198,13 @@ def test_the_tables_say_how_many_are_equal_and_how_soon(
 ):
   report = chaos('report')
   found = report.Found(
-    seed=2, outcomes=outcomes, apart=0.0, tolerance=0.1, seconds=90.0
+    seed=2, drawn=3, outcomes=outcomes, apart=0.0, tolerance=0.1, seconds=90.0
   )
   assert not found.all_well
   assert report.text(found).startswith(
     '1 of 2 runs have ended with the state and the metrics of an unbroken run'
   )
+  assert ' 3 were drawn; the others had not ended when' in report.text(found)
   assert report.summary(outcomes)[1:] == [
     ['KILL', 'training', '1', '1', '1', '8.2', '8.2'],
     ['TERM', 'saving', '1', '0', '0', '–', '–'],

@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import chaos_compare
@@ -21,7 +20,12 @@ import chaos_data
 import chaos_report
 from chaos_draw import Draw, draw
 from chaos_folder import Folder
-from chaos_run import Outcome, train_broken, train_unbroken
+from chaos_run import (
+  Outcome,
+  train_broken,
+  train_unbroken,
+  unbroken_folder,
+)
 
 ROOT = pathlib.Path(__file__).parents[1]
 # Between layouts sums are taken in another order.
@@ -36,25 +40,33 @@ def main() -> int:
   draws = [draw(options.seed, number) for number in numbers]
   signal.signal(signal.SIGTERM, signal.default_int_handler)
   began = time.monotonic()
+  outcomes: list[Outcome] = []
+  stopped = False
   try:
-    unbroken, outcomes = break_runs(draws, base, options.at_once)
+    break_runs(draws, base, options.at_once, outcomes)
   except RuntimeError as error:
     print(f'chaos: {error}', file=sys.stderr)
     return 2
   except KeyboardInterrupt:
+    stopped = True
     print('chaos: stopped.', file=sys.stderr)
+  if not outcomes:
     return 130
+  layouts = sorted({each.draw.layout for each in outcomes})
   found = chaos_report.Found(
     seed=options.seed,
-    outcomes=outcomes,
-    apart=chaos_compare.largest_difference(unbroken.values()),
+    drawn=len(draws),
+    outcomes=sorted(outcomes, key=lambda each: each.draw.number),
+    apart=chaos_compare.largest_difference(
+      unbroken_folder(base, layout) for layout in layouts
+    ),
     tolerance=TOLERANCE,
     seconds=time.monotonic() - began,
   )
   print(chaos_report.text(found))
   if options.write:
     chaos_report.write(found, ROOT / 'experiments/16_survival')
-  return 0 if found.all_well else 1
+  return 130 if stopped else int(not found.all_well)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -87,9 +99,16 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def break_runs(
-  draws: list[Draw], base: pathlib.Path, at_once: int
-) -> tuple[dict[str, Folder], list[Outcome]]:
+  draws: list[Draw], base: pathlib.Path, at_once: int, outcomes: list[Outcome]
+) -> None:
   """Trains without harm in each layout, and then with what was drawn.
+
+  Args:
+    draws: whom to hit, and when.
+    base: folder of everything.
+    at_once: how many runs go on at the same time.
+    outcomes: is given each as it ends, so that they are there even if the rest
+      is stopped.
 
   Raises:
     RuntimeError: if an unbroken run fails.
@@ -111,12 +130,9 @@ def break_runs(
         pool.submit(_break_run, each, base, unbroken[each.layout], stop)
         for each in sorted(draws, key=lambda each: each.layout != first)
       ]
-      for outcome in _as_they_end(begun):
-        print(chaos_report.line(outcome), flush=True)
-      outcomes = sorted(
-        (future.result() for future in begun), key=lambda x: x.draw.number
-      )
-      return {k: v.result() for k, v in unbroken.items()}, outcomes
+      for future in concurrent.futures.as_completed(begun):
+        outcomes.append(future.result())
+        print(chaos_report.line(outcomes[-1]), flush=True)
     except BaseException:
       stop.set()
       pool.shutdown(cancel_futures=True)
@@ -130,11 +146,6 @@ def _break_run(
   stop: threading.Event,
 ) -> Outcome:
   return train_broken(each, base, unbroken.result(), stop)
-
-
-def _as_they_end(begun: list[Future[Outcome]]) -> Iterator[Outcome]:
-  for future in concurrent.futures.as_completed(begun):
-    yield future.result()
 
 
 if __name__ == '__main__':

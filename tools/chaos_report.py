@@ -33,7 +33,8 @@ class Found:
 
   Attributes:
     seed: of what was drawn.
-    outcomes: by number.
+    drawn: how many runs were.
+    outcomes: of those that have ended, by number.
     apart: the largest difference between the states that the layouts' unbroken
       runs end with.
     tolerance: that it may have.
@@ -41,6 +42,7 @@ class Found:
   """
 
   seed: int
+  drawn: int
   outcomes: Sequence[Outcome]
   apart: float
   tolerance: float
@@ -71,6 +73,11 @@ def text(found: Found) -> str:
     f'metrics of an unbroken run, bit for bit (but for speeds); {hit} were hit '
     'in the phase that was drawn.'
   )
+  if len(found.outcomes) < found.drawn:
+    told += (
+      f' {found.drawn} were drawn; the others had not ended when this was '
+      'stopped.'
+    )
   if len(layouts) > 1:
     told += (
       f' The unbroken runs of {" and ".join(layouts)} differ by at most '
@@ -145,6 +152,7 @@ def as_json(found: Found) -> str:
   """Returns all that was found."""
   content = {
     'seed': found.seed,
+    'drawn': found.drawn,
     'seconds': round(found.seconds),
     'largest_difference_between_layouts': found.apart,
     'tolerance': found.tolerance,

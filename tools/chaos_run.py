@@ -54,6 +54,11 @@ class Outcome:
     return None if self.again is None else max(0, self.at - self.again)
 
 
+def unbroken_folder(base: pathlib.Path, layout: str) -> Folder:
+  """Returns the folder of a layout's unbroken run."""
+  return Folder(base / 'unbroken' / layout / 'run', base / 'data')
+
+
 def train_unbroken(
   base: pathlib.Path, layout: str, stop: threading.Event
 ) -> Folder:
