@@ -19,7 +19,7 @@ LONGEST_DELAY = {
   CACHE: 0.6,
 }
 # Of experiments/16_survival/run.gin.
-STEPS, LOG_EVERY, SAVE_EVERY, EVALUATE_EVERY = 60, 3, 8, 12
+STEPS, LOG_EVERY, SAVE_EVERY, EVALUATE_EVERY = 36, 3, 8, 12
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

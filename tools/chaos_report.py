@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-from chaos_draw import CACHE, PHASES, SIGNALS, Draw
+from chaos_draw import CACHE, SIGNALS, Draw
+from chaos_folder import STARTING
 from chaos_run import Outcome
 
 from gemb import files
@@ -19,7 +20,9 @@ from gemb.markdown import markdown
 TITLE = 'How soon a killed run goes on'
 _BEGIN = '<!-- tools/chaos --write writes what follows -->'
 _END = '<!-- and ends here -->'
+# By the phase in which a run was hit.
 _LOOKS = {
+  STARTING: {'color': plot_style.GREY, 'marker': 'v'},
   'training': {'color': plot_style.BLUE, 'marker': 'o'},
   'saving': {'color': plot_style.ORANGE, 'marker': 's'},
   'evaluation': {'color': plot_style.GREEN, 'marker': '^'},
@@ -96,7 +99,7 @@ def summary(outcomes: Sequence[Outcome]) -> list[list[str]]:
   heads = ['signal', 'hit while', 'runs', 'equal']
   lines = [[*heads, 'steps again, most', 'seconds, median', 'most']]
   for name in SIGNALS:
-    for phase in (*PHASES, CACHE):
+    for phase in _LOOKS:
       here = [x for x in outcomes if (x.draw.signal, x.found) == (name, phase)]
       if here:
         waited = [x.waited for x in here if x.waited is not None]
