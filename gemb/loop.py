@@ -22,7 +22,7 @@ from gemb.evals import suite
 from gemb.evals.suite import EvalTask
 from gemb.initial import check_origin, initial_params
 from gemb.model.check import check_embedder
-from gemb.model.embedder import make_embedder
+from gemb.model.embedder import Params, make_embedder
 from gemb.profile.profiler import open_profiler
 from gemb.profile.window import Window
 from gemb.run import Run
@@ -33,7 +33,7 @@ from gemb.train.inspection import Inspector
 from gemb.train.placing import place
 from gemb.train.state import abstract_state, init_state
 from gemb.train.step import make_loss, make_train_step
-from gemb.workdir import Workdir
+from gemb.workdir import Workdir, changes
 
 
 def train(
@@ -67,7 +67,7 @@ def train(
   distributed.check_same('configuration', config_text)
   layout = Layout(axes.make_mesh(run.mesh), run.rules)
   run.check_layout(layout)
-  _check_best_metric(run)
+  run.check_best_metric()
   loader, eval_tasks = _open_data(run, layout, config_text)
   tokenizer = loader.tokenizer
 
@@ -85,10 +85,12 @@ def train(
   with contextlib.ExitStack() as stack:
     _claim(workdir, stack)
     stack.enter_context(axes.use(layout))
+    # Around the checkpoints: at the end they wait for what is being written.
+    stack.enter_context(stopping.watched(alone=distributed.count() == 1))
     checkpoints = stack.enter_context(
       Checkpoints(workdir.checkpoints, run.checkpoints, clean=True)
     )
-    done, was = _last(checkpoints, about)
+    done, was = _last(checkpoints, about, run.steps)
     if done:
       like = abstract_state(embedder, updates, layout)
       state = checkpoints.restore(done, like)
@@ -96,7 +98,9 @@ def train(
       params = initial_params(run, embedder, layout)
       state = init_state(embedder, updates, layout, params)
     check_embedder(run.model, state.params, layout, run.compute)
-    _begin(run, workdir, tokenizer, config_text, made_by, done)
+    changed = changes(was.get('config', config_text), config_text)
+    if done < run.steps:
+      _begin(workdir, tokenizer, config_text, made_by, done, changed)
     loss = make_loss(embedder, run.loss, run.microbatch)
     train_step = make_train_step(loss, updates, schedule, run.guard)
     seen = guard.begin(run.guard, layout, was.get('guard'))
@@ -108,7 +112,6 @@ def train(
       lengths=run.data.lengths,
       rows=run.microbatch,
     )
-    stack.enter_context(stopping.watched(alone=distributed.count() == 1))
     writer = stack.enter_context(
       metrics.open_writer(
         *(workdir.root, run.tracking, flat(run) | flat(made_by)),
@@ -140,12 +143,8 @@ def train(
         also = {'meter': meter.state(), 'guard': guard.remembered(seen)}
         checkpoints.save(state, about | also, scores)
 
-    size = sum(x.size for x in jax.tree.leaves(state.params))
-    from_where = f'Going on from the checkpoint of step {done}.'
-    first = f'{size:,} parameters on {layout.mesh.size} devices.'
-    writer.say(from_where if done else first)
-    evaluates = _evaluates(done, run)
-    if evaluates and not metrics.is_evaluated(workdir.root, done):
+    writer.say(_greeting(done, changed, state.params, layout))
+    if _evaluates(done, run) and not _is_evaluated(workdir, done):
       # It was asked to stop before it had evaluated this one.
       scores = evaluate()
       save(scores)
@@ -167,6 +166,7 @@ def train(
         meter.add(inspector.inspect(*running))
         running = None
       if logs:
+        checkpoints.check_written()
         line = meter.read()
         writer.write(done, line)
         shown = ('loss', 'accuracy', 'pairs_per_second', 'padding')
@@ -189,17 +189,22 @@ def train(
 
 
 def _last(
-  checkpoints: Checkpoints, about: dict[str, Any]
+  checkpoints: Checkpoints, about: dict[str, Any], steps: int
 ) -> tuple[int, dict[str, Any]]:
   """Returns the step to go on from, and what its checkpoint says; 0 is new.
 
   Raises:
-    ValueError: if another model or other data made it.
+    ValueError: if another model or other data made it, or it is beyond the end.
   """
   done = max(checkpoints.steps(), default=0)
   distributed.check_same('last checkpoint', f'step {done}')
   if not done:
     return 0, {}
+  if done > steps:
+    raise ValueError(
+      f'{checkpoints.folder} has a checkpoint of step {done}, and Run.steps is '
+      f'{steps}; set it to {done} or more, or choose another --workdir.'
+    )
   was = checkpoints.about(done)
   for key, what in (
     ('model', 'architecture (Run.model)'),
@@ -218,6 +223,20 @@ def _claim(workdir: Workdir, stack: contextlib.ExitStack) -> None:
         print(said, flush=True)
 
 
+def _greeting(
+  done: int, changed: Sequence[str], params: Params, layout: Layout
+) -> str:
+  """Returns what a run says first."""
+  if not done:
+    size = sum(x.size for x in jax.tree.leaves(params))
+    return f'{size:,} parameters on {layout.mesh.size} devices.'
+  said = [f'Going on from the checkpoint of step {done}.']
+  if changed:
+    told = '; '.join(changed)
+    said.append(f'Since then the configuration has changed: {told}.')
+  return ' '.join(said)
+
+
 def _due(step: int, run: Run, every: int) -> bool:
   """Returns whether something is done after so many steps; at the end it is."""
   return step == run.steps or (step > 0 and step % every == 0)
@@ -229,18 +248,15 @@ def _evaluates(step: int, run: Run) -> bool:
   )
 
 
+def _is_evaluated(workdir: Workdir, step: int) -> bool:
+  """Returns whether the metrics have a step's scores, as all processes see."""
+  found = metrics.is_evaluated(workdir.root, step)
+  distributed.check_same('metrics.jsonl', f'step {step} evaluated: {found}')
+  return found
+
+
 def _as_metrics(scores: dict[str, float]) -> dict[str, float]:
   return {f'eval/{name}': value for name, value in scores.items()}
-
-
-def _check_best_metric(run: Run) -> None:
-  known = suite.score_names(run.evaluation, run.loss.prefixes)
-  metric = run.checkpoints.best_metric
-  if metric and metric not in known:
-    raise ValueError(
-      f'CheckpointConfig.best_metric is {metric!r}, which no evaluation gives; '
-      f'choose one of {known}.'
-    )
 
 
 def _open_data(
@@ -312,19 +328,18 @@ def _data_text(loader: Loader, eval_tasks: Sequence[EvalTask]) -> str:
 
 
 def _begin(
-  run: Run,
   workdir: Workdir,
   tokenizer: Tokenizer,
   config_text: str,
   about: dict[str, Any],
   done: int,
+  changed: list[str],
 ) -> None:
   """Writes down what the run is; all processes must see it."""
   with distributed.together():
     if distributed.is_first():
       workdir.write_tokenizer(tokenizer)
       workdir.write_run(config_text, about)
-      if done < run.steps:
-        workdir.write_start(done, about)
+      workdir.write_start(done, about, changed)
   with distributed.together():
     workdir.check_begun(config_text)

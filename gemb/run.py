@@ -5,7 +5,7 @@ from typing import Literal
 
 from gemb.axes import AxisRules, Layout, MeshConfig
 from gemb.data.config import DataConfig
-from gemb.evals.suite import EvalConfig
+from gemb.evals.suite import EvalConfig, score_names
 from gemb.losses.config import LossConfig, check_prefixes
 from gemb.model.config import ComputeConfig, EmbedderConfig
 from gemb.model.from_decoder import PretrainedConfig
@@ -109,6 +109,16 @@ class Run:
       for setting, size in self.data.sizes.items():
         layout.check_divides(name, size, setting)
     layout.check_divides('batch', self.microbatch, 'Run.microbatch')
+
+  def check_best_metric(self) -> None:
+    """Raises ValueError unless an evaluation gives the best metric."""
+    known = score_names(self.evaluation, self.loss.prefixes)
+    metric = self.checkpoints.best_metric
+    if metric and metric not in known:
+      raise ValueError(
+        f'CheckpointConfig.best_metric is {metric!r}, which no evaluation '
+        f'gives; choose one of {known}.'
+      )
 
   def _check_microbatch(self) -> None:
     """Raises ValueError unless it makes equal parts of every batch's texts."""

@@ -7,7 +7,7 @@ import json
 import os
 import pathlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gemb import files
@@ -87,15 +87,19 @@ class Workdir:
     files.write_file(self.config, config_text)
     files.write_file(self.about, json.dumps(about, indent=2) + '\n')
 
-  def write_start(self, step: int, about: Mapping[str, Any]) -> None:
+  def write_start(
+    self, step: int, about: Mapping[str, Any], changed: Sequence[str] = ()
+  ) -> None:
     """Adds a line to the history: when, after which step, where and with what.
 
     Args:
       step: updates done already.
       about: what `write_run` gets.
+      changed: in the config since the checkpoint, as `changes` tells it.
     """
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')
     line = {'time': now, 'step': step} | {name: about[name] for name in _STARTS}
+    line['changed'] = list(changed)
     old = self.starts.read_text() if self.starts.is_file() else ''
     files.write_file(self.starts, old + json.dumps(line) + '\n')
 
@@ -141,6 +145,23 @@ class ParentConfig:
 
   workdir: str
   step: int | None = None
+
+
+def changes(was: str, now: str) -> list[str]:
+  """Returns each value that differs between two operative configs, in words."""
+  old, new = _values(was), _values(now)
+  return [
+    f'{name} was {old.get(name, "not there")}, is {new.get(name, "not there")}'
+    for name in sorted(old.keys() | new.keys())
+    if old.get(name) != new.get(name)
+  ]
+
+
+def _values(config_text: str) -> dict[str, str]:
+  """Returns {name: value as written}; each has a line, maybe a comment."""
+  lines = (line.removeprefix('# ') for line in config_text.splitlines())
+  pairs = (line.partition(' = ') for line in lines)
+  return {name: value for name, equals, value in pairs if equals}
 
 
 def make_workdir(path: str | os.PathLike) -> Workdir:

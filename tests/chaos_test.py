@@ -220,6 +220,14 @@ def test_the_tables_say_how_many_are_equal_and_how_soon(
   assert 'KILL, all processes' in (tmp_path / 'plot.svg').read_text()
 
 
+def test_a_run_that_a_signal_has_not_stopped_is_told_from_one_at_its_end(chaos):
+  draw, outcome = chaos('draw').draw(2, 3), chaos('run').Outcome
+  assert outcome(draw=draw, found='training', at=24).ignored
+  assert not outcome(draw=draw, found='training', at=24, again=26).ignored
+  assert not outcome(draw=draw, found='training', at=27).ignored
+  assert not outcome(draw=draw).ignored
+
+
 def test_the_step_that_a_run_goes_on_from_is_read_in_what_it_says(chaos):
   module = chaos('run')
   assert module._restart_step('Going on from the checkpoint of step 24.') == 24

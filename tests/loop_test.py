@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import pytest
 
-from gemb import config, loop, main, stopping, trained
+from gemb import config, distributed, loop, main, stopping, trained
 from gemb.train import step as step_lib
 from gemb.train.checkpoints import Checkpoints
 from gemb.train.metrics import MetricWriter, is_evaluated, read_metrics
@@ -183,15 +183,52 @@ def test_the_last_checkpoint_carries_its_scores(tiny_run):
   }
 
 
-def test_a_finished_run_does_nothing_when_it_is_started_again(train, copy):
+@pytest.mark.parametrize(
+  'changes', [(), ('OptimizerConfig.learning_rate=0.02',)]
+)
+def test_a_finished_run_does_nothing_when_it_is_started_again(
+  changes, train, copy
+):
   folder = copy(10)
   before = {
     path: path.read_bytes()
     for path in folder.rglob('*')
     if path.is_file() and 'tensorboard' not in path.parts
   }
-  assert train(folder) == 0
+  assert train(folder, *changes) == 0
   assert {path: path.read_bytes() for path in before} == before
+
+
+def test_a_run_beyond_its_end_is_refused_and_keeps_its_record(
+  train, copy, capsys
+):
+  folder = copy(10)
+  record = [folder / name for name in ('config.gin', 'about.json')]
+  before = [path.read_bytes() for path in record]
+  assert train(folder, 'Run.steps=6') == 2
+  assert capsys.readouterr().err == (
+    f'gemb: {folder}/checkpoints has a checkpoint of step 10, and Run.steps is '
+    '6; set it to 10 or more, or choose another --workdir.\n'
+  )
+  assert [path.read_bytes() for path in record] == before
+
+
+def test_values_that_change_when_a_run_goes_on_are_told_and_written_down(
+  train, copy, capsys
+):
+  folder = copy(8)
+  changes = ('OptimizerConfig.learning_rate=0.02', 'LossConfig.temperature=0.1')
+  assert train(folder, *changes) == 0
+  told = [
+    'gemb_losses_config.LossConfig.temperature was 0.05, is 0.1',
+    'optimizer.OptimizerConfig.learning_rate was 0.01, is 0.02',
+  ]
+  assert (
+    'Going on from the checkpoint of step 8. Since then the configuration has '
+    f'changed: {"; ".join(told)}.\n'
+  ) in capsys.readouterr().out
+  *_, last = (folder / 'starts.jsonl').read_text().splitlines()
+  assert json.loads(last)['changed'] == told
 
 
 def test_a_run_killed_twice_goes_on_to_the_result_of_an_unbroken_one(
@@ -245,6 +282,52 @@ def test_a_run_that_is_asked_to_stop_saves_and_goes_on_to_the_same_result(
   assert ('8', 'metrics') in {
     path.parts[-2:] for path in (folder / 'checkpoints').glob('*/metrics')
   }
+
+
+def test_being_asked_to_stop_does_not_cut_off_the_last_write(
+  train, copy, monkeypatch
+):
+  close = Checkpoints.__exit__
+
+  def ask_and_close(*arguments):
+    signal.raise_signal(signal.SIGTERM)
+    close(*arguments)
+
+  def end(*_):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(Checkpoints, '__exit__', ask_and_close)
+  before = signal.signal(signal.SIGTERM, end)
+  try:
+    assert train(copy(10)) == 0
+  finally:
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_write_that_has_failed_ends_a_run_at_its_next_line(
+  train, copy, capsys, monkeypatch
+):
+  def fail(_):
+    raise OSError('The disk is full.')
+
+  monkeypatch.setattr(Checkpoints, 'check_written', fail)
+  folder = copy(8)
+  assert train(folder) == 2
+  assert capsys.readouterr().err == 'gemb: The disk is full.\n'
+  assert max(losses(folder)) == 8
+
+
+def test_all_processes_agree_on_what_is_evaluated(tiny_run, monkeypatch):
+  compared = []
+  monkeypatch.setattr(
+    distributed, 'check_same', lambda *texts: compared.append(texts)
+  )
+  for step, found in ((9, False), (10, True)):
+    assert loop._is_evaluated(find_workdir(tiny_run), step) == found
+  assert compared == [
+    ('metrics.jsonl', 'step 9 evaluated: False'),
+    ('metrics.jsonl', 'step 10 evaluated: True'),
+  ]
 
 
 def test_a_second_run_in_a_folder_is_refused(train, tmp_path, capsys):

@@ -83,6 +83,15 @@ def test_what_does_not_fit_together_is_refused(run, parts, message):
     change(run, **parts)
 
 
+def test_the_best_metric_is_of_an_evaluation(run):
+  run.check_best_metric()
+  with pytest.raises(
+    ValueError,
+    match=r"best_metric is 'bitext/accuracy@16', which no evaluation",
+  ):
+    change(run, loss={'prefixes': (8,)}).check_best_metric()
+
+
 @pytest.mark.parametrize(
   'parts',
   [

@@ -70,15 +70,37 @@ def test_every_start_leaves_a_line_that_names_no_user_and_no_host(tmp_path):
   made = workdir.make_workdir(tmp_path)
   about = {'commit': 'abc', 'device': 'cpu', 'devices': 8, 'hosts': 1}
   made.write_start(0, about | {'command': 'gemb train', 'python': '3.11'})
-  made.write_start(4, about | {'devices': 2})
+  made.write_start(4, about | {'devices': 2}, ['x was 1, is 2'])
   lines = [json.loads(line) for line in made.starts.read_text().splitlines()]
   for line in lines:
     assert datetime.datetime.fromisoformat(line.pop('time')).utcoffset() == (
       datetime.timedelta(0)
     )
   assert lines == [
-    {'step': 0} | about,
-    {'step': 4, 'commit': 'abc', 'device': 'cpu', 'devices': 2, 'hosts': 1},
+    {'step': 0} | about | {'changed': []},
+    {'step': 4} | about | {'devices': 2, 'changed': ['x was 1, is 2']},
+  ]
+
+
+def test_each_value_that_differs_between_two_configs_is_told():
+  was = """from gemb import run
+
+run.Run.steps = 10
+run.Run.seed = 0
+# run.Run.guard = GuardConfig(spike='ignore')
+"""
+  now = """from gemb import run as gemb_run
+
+run.Run.steps = 20
+run.Run.seed = 0
+run.Run.guard = @guard.GuardConfig()
+guard.GuardConfig.spike = 'stop'
+"""
+  assert workdir.changes(was, was) == []
+  assert workdir.changes(was, now) == [
+    "guard.GuardConfig.spike was not there, is 'stop'",
+    "run.Run.guard was GuardConfig(spike='ignore'), is @guard.GuardConfig()",
+    'run.Run.steps was 10, is 20',
   ]
 
 

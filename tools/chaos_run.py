@@ -10,7 +10,7 @@ import time
 
 import chaos_compare
 import chaos_processes
-from chaos_draw import CACHE, LOG_EVERY, ONE, SUPERVISOR, Draw
+from chaos_draw import CACHE, LOG_EVERY, ONE, STEPS, SUPERVISOR, Draw
 from chaos_folder import Folder
 from chaos_processes import Process
 from chaos_supervised import Stuck, Supervised
@@ -19,6 +19,7 @@ from gemb import stopping
 
 POLL = 0.002  # seconds; a save takes about 50 times as long
 DEATH = 20  # seconds that processes may outlive their supervisor
+LATE = 12  # last steps, in which a signal may come too late to stop a run
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -47,6 +48,12 @@ class Outcome:
   def hit(self) -> bool:
     """Whether the signal came in the phase that it was meant for."""
     return self.found == self.draw.phase
+
+  @property
+  def ignored(self) -> bool:
+    """Whether the signal came in time, and the run went on as if it had not."""
+    in_time = self.found is not None and self.at <= STEPS - LATE
+    return in_time and self.again is None
 
   @property
   def lost(self) -> int | None:
@@ -103,6 +110,8 @@ def train_broken(
     if _wait_for_phase(run, draw):
       _hit(run, outcome)
     _follow(run)
+    if outcome.ignored:
+      outcome.faults.append('the signal has not stopped it')
     outcome.faults += chaos_compare.faults(run.folder, unbroken)
   except (Stuck, OSError, ValueError) as error:
     outcome.faults.append(f'{error}; {run.log} has what it said')
@@ -170,7 +179,7 @@ def _restart(
   wanted = {'KILL': -9, 'TERM': stopping.EXIT_STATUS}[outcome.draw.signal]
   while (status := run.ended()) is None:
     time.sleep(POLL)
-  if status == 0:  # it was at its end
+  if status == 0:  # it was at its end, or `Outcome.ignored` tells
     return
   if status != wanted:
     raise Stuck(f'the supervisor has ended with status {status}, not {wanted}')

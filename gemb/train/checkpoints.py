@@ -39,7 +39,8 @@ class CheckpointConfig:
   Attributes:
     every_steps: between two of them; the last step always has one.
     keep_latest: so many of the newest.
-    keep_best: so many with the highest `best_metric`.
+    keep_best: so many with the highest `best_metric`, of those that have
+      scores: of steps that EvalConfig.every_steps divides too, and the last.
     best_metric: an evaluation's metric, such as 'bitext/accuracy@256'.
   """
 
@@ -55,6 +56,18 @@ class CheckpointConfig:
         f'keep_latest={self.keep_latest}, keep_best={self.keep_best}; the '
         'first two must be at least 1, the last not negative.'
       )
+
+
+class _Manager(ocp.CheckpointManager):
+  """Orbax's, but that it does not ask JAX whether to stop.
+
+  JAX keeps the last number that a process has asked with. `gemb.stopping`
+  counts its calls; orbax would give the step, from another thread too.
+  """
+
+  def reached_preemption(self, step: int) -> bool:
+    """Returns False."""
+    return False
 
 
 class Checkpoints:
@@ -93,7 +106,7 @@ class Checkpoints:
           keep_checkpoints_without_metrics=False,
         )
       )
-    self._manager = ocp.CheckpointManager(
+    self._manager = _Manager(
       self.folder,
       item_names=_PARTS,
       options=ocp.CheckpointManagerOptions(
@@ -154,12 +167,11 @@ class Checkpoints:
     else:
       self._write(step, state, about, scores or {})
 
-  def has_scores(self, step: int) -> bool:
-    """Returns whether scores lie beside a checkpoint.
-
-    Without CheckpointConfig.best_metric none ever do.
-    """
-    return bool(self._manager.metrics(step))
+  def check_written(self) -> None:
+    """Raises what the last write has failed with, if it has ended."""
+    if not self._manager.is_saving_in_progress():
+      with disk.told(self.folder):
+        self._manager.wait_until_finished()
 
   def save_params(
     self,
@@ -211,18 +223,18 @@ class Checkpoints:
     Raises:
       ValueError: if it holds parameters alone, or other arrays.
     """
-    if _ALONE in self.about(step):
-      raise ValueError(
-        f'{self.folder} holds parameters alone, as that of a soup does, and no '
-        'training goes on from them; begin a new run, with Run.parent set to '
-        f'{str(self.folder.parent)!r}.'
-      )
     args = ocp.args.Composite(state=ocp.args.StandardRestore(like))
     try:
       return self._manager.restore(step, args=args)['state']
     except ValueError as error:
       if _OTHER_TREE not in str(error):
         raise
+      if _ALONE in self.about(step):
+        raise ValueError(
+          f'{self.folder} holds parameters alone, as that of a soup does, and '
+          'no training goes on from them; begin a new run, with Run.parent set '
+          f'to {str(self.folder.parent)!r}.'
+        ) from error
       raise ValueError(
         f'The checkpoint of step {step} in {self.folder} holds other arrays '
         'than this version of gemb trains; go on with the version that '

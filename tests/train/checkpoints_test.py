@@ -3,6 +3,7 @@ import json
 import logging
 import shutil
 import subprocess
+import threading
 import time
 
 import jax
@@ -242,13 +243,10 @@ def test_scores_of_a_state_that_has_a_checkpoint_are_added_to_it(
   before = {
     path: path.read_bytes() for path in (tmp_path / '1' / 'state').rglob('d/*')
   }
-  config = CheckpointConfig(every_steps=1, **options)
-  with Checkpoints(tmp_path, config) as checkpoints:
-    assert not checkpoints.has_scores(1)
   assert save({1: 0.9, 2: 0.1}, **options) == [1, 2]
   assert save({3: 0.2}, **options) == [1, 3]
-  with Checkpoints(tmp_path, config) as checkpoints:
-    assert checkpoints.has_scores(1)
+  scores = (tmp_path / '1' / 'metrics' / 'metrics').read_text()
+  assert json.loads(scores) == {'m': 0.9, 'other': 0.5}
   assert integrity.damage(tmp_path / '1') == ''
   assert {path: path.read_bytes() for path in before} == before
 
@@ -279,6 +277,26 @@ def test_a_checkpoint_without_digest_is_not_named_yet(
   assert (tmp_path / '2.orbax-checkpoint-tmp').is_dir()
   assert save({3: None}, clean=True) == [1, 3]
   assert not (tmp_path / '2.orbax-checkpoint-tmp').exists()
+
+
+def test_a_write_that_has_failed_is_told_without_another(
+  states, tmp_path, monkeypatch
+):
+  state, _ = states('one device')
+  ended = threading.Event()
+
+  def fail(_):
+    ended.wait()
+    raise OSError(errno.ENOSPC, 'No space left on device')
+
+  monkeypatch.setattr(integrity, 'write_digest', fail)
+  with Checkpoints(tmp_path, CheckpointConfig(every_steps=1)) as checkpoints:
+    checkpoints.save(state, ABOUT)
+    checkpoints.check_written()  # says nothing while it is being written
+    ended.set()
+    with pytest.raises(OSError, match='is full, and the checkpoint could not'):
+      while True:
+        checkpoints.check_written()
 
 
 # TensorStore goes on with the other arrays when orbax has given up.
