@@ -41,7 +41,7 @@ class Profiler:
 
 
 class _Tracer(Profiler):
-  """Traces a window."""
+  """Traces a window, or says why not: no run ends by its profile."""
 
   def __init__(
     self,
@@ -56,17 +56,15 @@ class _Tracer(Profiler):
     self._step = step
     self._window, self._folder = window, folder
     self._say, self._paused = say, paused
-    self._first: int | None = None  # of the steps that are being traced
+    self._tracing = False
     self._trace = contextlib.ExitStack()
 
   def steps(self, batches: Iterable[Any]) -> Iterator[Any]:
     """Yields the batches; begins and ends the trace between two of them."""
     batches = iter(batches)
     while True:
-      following = self._step.done + 1
-      within = self._window.first <= following <= self._window.last
-      if within and self._first is None:
-        self._begin(following)
+      if self._step.done + 1 == self._window.first:
+        self._begin()
       with self.span('input'):
         batch = next(batches, None)
       if batch is None:
@@ -81,32 +79,50 @@ class _Tracer(Profiler):
 
   def end(self) -> None:
     """Ends the trace, if there is one, and tells where the time went."""
-    if self._first is None:
+    if not self._tracing:
       return
-    first, last = self._first, self._step.done
     self._step.wait()
+    seen = dataclasses.replace(self._window, last=self._step.done)
     with self._paused():
+      with self._spared():
+        self._trace.close()
+        if seen.first <= seen.last:
+          self._tell(seen)
       self.close()
-      if last < first:
-        return
-      path = recording.collect(self._folder, f'steps_{first}_{last}')
-      if distributed.is_first():
-        self._tell(path, Window(first=first, last=last))
 
   def close(self) -> None:
-    """Ends the trace, whatever has happened."""
-    self._first = None
-    self._trace.close()
+    """Ends the trace, and drops what it has not told."""
+    self._tracing = False
+    with self._spared():
+      self._trace.close()
+    recording.drop(self._folder)
 
-  def _begin(self, step: int) -> None:
+  def _begin(self) -> None:
     self._step.wait()  # what is before is not of the window
     self._step.begin()
-    self._first = step
-    self._trace.enter_context(recording.recorded(self._folder))
-    self._trace.enter_context(mark(WINDOW))
+    with self._spared():
+      self._trace.enter_context(recording.recorded(self._folder))
+      self._trace.enter_context(mark(WINDOW))
+      self._tracing = True
 
-  def _tell(self, path: pathlib.Path, seen: Window) -> None:
-    """Writes the table down, and prints it."""
+  @contextlib.contextmanager
+  def _spared(self) -> Iterator[None]:
+    """Says what goes wrong with the profile, and spares the run."""
+    try:
+      yield
+    except Exception as error:
+      self._say(
+        f'Steps {self._window.first} to {self._window.last} have no table in '
+        f'{self._folder}, which training does without; this went wrong: '
+        f'{type(error).__name__}: {error}'
+      )
+
+  def _tell(self, seen: Window) -> None:
+    """Keeps the trace; the first process tells what is in it."""
+    name = f'steps_{seen.first}_{seen.last}'
+    path = recording.collect(self._folder, name)
+    if not distributed.is_first():
+      return
     places = [read_places(text) for text in self._step.texts()]
     steps = seen.last - seen.first + 1
     table = make_table(read_trace(path), places, steps)
@@ -154,7 +170,8 @@ def open_profiler(
     yield Profiler(train_step)
     return
   step = Watched(train_step, done)
-  tracer = _Tracer(step, window, workdir.profile, say, paused)
+  left = dataclasses.replace(window, first=max(window.first, done + 1))
+  tracer = _Tracer(step, left, workdir.profile, say, paused)
   with contextlib.closing(tracer):
     try:
       yield tracer

@@ -17,7 +17,7 @@ _KINDS = (_TRACE, '.trace.json.gz')  # the other is Perfetto's
 @contextlib.contextmanager
 def recorded(folder: pathlib.Path) -> Iterator[None]:
   """Records into a hidden folder of this process."""
-  shutil.rmtree(_hidden(folder), ignore_errors=True)
+  drop(folder)
   options = jax.profiler.ProfileOptions()
   # Python's own calls would slow the host down, and fill the trace.
   options.python_tracer_level = 0
@@ -40,18 +40,27 @@ def collect(folder: pathlib.Path, name: str) -> pathlib.Path:
 
   Returns:
     The path of the trace, for `gemb.profile.trace`.
+
+  Raises:
+    FileNotFoundError: if JAX has not written what it does here.
   """
   target = folder / 'plugins' / 'profile' / name
   target.mkdir(parents=True, exist_ok=True)
   process = f'_{jax.process_index()}' if distributed.count() > 1 else ''
   paths = {}
   for kind in _KINDS:
-    (found,) = _hidden(folder).glob(f'plugins/profile/*/*{kind}')
+    found = next(_hidden(folder).glob(f'plugins/profile/*/*{kind}'), None)
+    if found is None:
+      raise FileNotFoundError(f'The profiler of JAX has written no *{kind}.')
     host = found.name.removesuffix(kind)
     paths[kind] = target / f'{host}{process}{kind}'
     os.replace(found, paths[kind])
-  shutil.rmtree(_hidden(folder))
   return paths[_TRACE]
+
+
+def drop(folder: pathlib.Path) -> None:
+  """Removes what this process has recorded and not collected."""
+  shutil.rmtree(_hidden(folder), ignore_errors=True)
 
 
 def _hidden(folder: pathlib.Path) -> pathlib.Path:

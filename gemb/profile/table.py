@@ -4,17 +4,19 @@ Each moment of each device goes to one row. If the device runs the train step,
 that is the part of the step that its instruction belongs to, whatever the host
 does meanwhile: what is hidden behind the devices costs nothing. If it does not,
 the host counts: it waits for a batch, compiles, saves, evaluates; else 'host'.
+Of the streams of one device, collectives count where no other one computes.
 Devices are averaged, and so the rows add up to the time that passed.
 """
 
 import dataclasses
 import heapq
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from gemb.markdown import markdown
 from gemb.profile.places import COLLECTIVES, SCOPES, UNKNOWN, Places
-from gemb.profile.trace import Span, Trace
+from gemb.profile.trace import Trace
 
 WINDOW = 'window'  # names the span of all profiled steps
 COMPILATION = 'compilation'  # of a batch shape that was not seen before
@@ -23,7 +25,7 @@ HOST = 'host'
 ROWS = ('input', *SCOPES, COLLECTIVES, *SPANS[1:], UNKNOWN, HOST)
 
 # What counts more if several things go on: later ones.
-_ELSEWHERE, _SPAN, _STEP = range(3)
+_HOST, _ELSEWHERE, _SPAN, _COLLECTIVE, _STEP = range(5)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,24 +101,30 @@ def make_table(trace: Trace, programs: Sequence[Places], steps: int) -> Table:
   window = next((s for s in trace.spans if s.name == WINDOW), None)
   if window is None:
     raise ValueError('The trace does not say when its steps began and ended.')
-  spans = [(s.start, s.end, _SPAN, s.name) for s in trace.spans if s != window]
-  of_device = _events(trace, programs)
-  if not any(kind == _STEP for e in of_device.values() for *_, kind, _ in e):
+  modules = {places.module for places in programs}
+  if not any(o.module in modules for o in trace.operations):
     raise ValueError(
       'The trace has no instruction of the train step: what the profiler of '
       'JAX writes for these devices cannot be told apart. Look at the trace '
       'itself.'
     )
+
+  def seconds(start: float, end: float) -> float:
+    inside = min(end, window.end) - max(start, window.start)
+    return max(0.0, inside) / 1e9
+
+  spans = [(s.start, s.end, _SPAN, s.name) for s in trace.spans if s != window]
+  host = window.start, window.end, _HOST, HOST
+  of_device = _events(trace, programs)
   parts = dict.fromkeys(ROWS, 0.0)
   for events in of_device.values():
-    for name, time in _share(window, [*spans, *events]).items():
-      parts[name] += time / 1e9 / len(of_device)
+    for start, end, _, row in _shared([host, *spans, *events]):
+      parts[row] += seconds(start, end) / len(of_device)
   waits = dict.fromkeys(SPANS, 0.0)
-  for start, end, _, name in spans:
-    inside = min(end, window.end) - max(start, window.start)
-    waits[name] += max(0.0, inside) / 1e9
-  seconds = (window.end - window.start) / 1e9
-  return Table(steps, len(of_device), seconds, parts, waits)
+  for start, end, _, row in spans:
+    waits[row] += seconds(start, end)
+  passed = seconds(window.start, window.end)
+  return Table(steps, len(of_device), passed, parts, waits)
 
 
 _Event = tuple[float, float, int, str]  # start, end, kind, row
@@ -125,7 +133,7 @@ _Event = tuple[float, float, int, str]  # start, end, kind, row
 def _events(
   trace: Trace, programs: Sequence[Places]
 ) -> dict[str, list[_Event]]:
-  """Returns what each device ran."""
+  """Returns what each device ran; of one of its streams, one at a time."""
   operations = sorted(trace.operations, key=lambda o: o.start)
   modules = {places.module for places in programs}
   seen = dict.fromkeys(o.program for o in operations if o.module in modules)
@@ -135,38 +143,38 @@ def _events(
     # Which program it was is not said: they mostly agree in their names.
     merged = {name: part for p in programs for name, part in p.parts.items()}
     known = dict.fromkeys(seen, merged)
-  found: dict[str, list[_Event]] = {}
+  streams: dict[tuple[str, str], list[_Event]] = {}
   for o in operations:
     if o.module in modules:
       kind, row = _STEP, known[o.program].get(o.name, UNKNOWN)
     else:
       kind, row = _ELSEWHERE, UNKNOWN
-    found.setdefault(o.device, []).append((o.start, o.end, kind, row))
+    stream = streams.setdefault((o.device, o.line), [])
+    stream.append((o.start, o.end, kind, row))
+  found: dict[str, list[_Event]] = {}
+  for (device, _), events in streams.items():
+    found.setdefault(device, []).extend(
+      (start, end, _COLLECTIVE if row == COLLECTIVES else kind, row)
+      for start, end, kind, row in _shared(events)
+    )
   return found
 
 
-def _share(window: Span, events: Iterable[_Event]) -> dict[str, float]:
-  """Gives each moment to the event that counts most.
+def _shared(events: Iterable[_Event]) -> Iterator[_Event]:
+  """Cuts events, so that each moment has but the one that counts most.
 
   Of one kind that is the one that began last: it is within the others.
   """
-  shares: dict[str, float] = {}
   running: list[tuple[int, float, float, str]] = []
-  now = window.start
-
-  def pass_until(until: float) -> None:
-    nonlocal now
-    until = min(until, window.end)
-    while now < until:
-      while running and running[0][2] <= now:
+  now = -math.inf
+  for begun in (*sorted(events), (math.inf, math.inf, _HOST, HOST)):
+    while running and now < begun[0]:
+      kind, _, end, row = running[0]
+      if end <= now:
         heapq.heappop(running)
-      row, end = (running[0][3], running[0][2]) if running else (HOST, until)
-      end = min(end, until)
-      shares[row] = shares.get(row, 0.0) + end - now
-      now = end
-
-  for start, end, kind, row in sorted(events):
-    pass_until(start)
-    heapq.heappush(running, (-kind, -start, end, row))
-  pass_until(window.end)
-  return shares
+        continue
+      until = min(end, begun[0])
+      yield now, until, -kind, row
+      now = until
+    now, end, kind, row = begun
+    heapq.heappush(running, (-kind, -now, end, row))

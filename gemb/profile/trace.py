@@ -1,6 +1,6 @@
 """What the profiler of JAX has written, read into spans of time.
 
-Its planes are a machine's processors, their lines its threads or queues, and
+Its planes are a machine's processors, their lines its threads or streams, and
 the events of a line nest. CPUs and GPUs say in each event which instruction of
 which program it ran; TPUs have a line for the programs and one for the
 instructions. All times are of one clock, in nanoseconds.
@@ -11,12 +11,13 @@ import contextlib
 import dataclasses
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import jax
 
 _MARK = 'gemb.'  # begins the names of our own spans
+_HOST = '/host:'  # begins the names of planes that CPUs share
 _END = 'end: '  # of an instruction that has gone on in other threads
 
 _NAME = re.compile(r'%?([\w.-]+)')
@@ -43,6 +44,7 @@ class Operation:
 
   Attributes:
     device: which one.
+    line: which of its streams; what a stream runs nests. A CPU has none.
     module: the program's name.
     program: which of those that are named so; None if it is not said.
     name: the instruction's.
@@ -51,6 +53,7 @@ class Operation:
   """
 
   device: str
+  line: str
   module: str
   program: str | None
   name: str
@@ -93,7 +96,7 @@ def make_trace(profile: jax.profiler.ProfileData) -> Trace:
     else:
       events = [event for line in plane.lines for event in line.events]
       trace.spans.extend(_spans(events))
-      trace.operations.extend(_operations(plane.name, events))
+      trace.operations.extend(_operations(plane))
   return trace
 
 
@@ -104,23 +107,26 @@ def _spans(events: Iterable[Any]) -> Iterator[Span]:
       yield Span(name, event.start_ns, _end(event))
 
 
-def _operations(plane: str, events: Sequence[Any]) -> Iterator[Operation]:
+def _operations(plane: Any) -> Iterator[Operation]:
   """Yields what CPUs and GPUs ran.
 
   An instruction of a CPU that goes on in other threads has an event where it
   ends, which names it by a number.
   """
+  events = [(line.name, event) for line in plane.lines for event in line.events]
   ends = {
     dict(event.stats).get('_c'): event.start_ns
-    for event in events
+    for _, event in events
     if event.name.startswith(_END)
   }
-  for event in events:
+  for line, event in events:
     stats = dict(event.stats) if event.duration_ns else {}
     if 'hlo_op' in stats:
       program = stats.get('program_id')
       yield Operation(
-        device=str(stats.get('device_ordinal', plane)),  # CPUs share a plane
+        device=str(stats.get('device_ordinal', plane.name)),
+        # The threads of a CPU run parts of one instruction.
+        line='' if plane.name.startswith(_HOST) else line,
         module=str(stats.get('hlo_module', '')),
         program=None if program is None else str(program),
         name=str(stats['hlo_op']),
@@ -141,6 +147,7 @@ def _tpu_operations(device: str, modules: Any, ops: Any) -> Iterator[Operation]:
     module, _, program = runs[at].name.partition('(')
     yield Operation(
       device=device,
+      line=ops.name,
       module=module,
       program=program.rstrip(')') or None,
       name=name.group(1),

@@ -1,19 +1,20 @@
-"""TensorBoard's files, each line of numbers on disk when `write` returns.
+"""TensorBoard's files, closed when `write` returns.
 
 tensorboardX's own writer hands events to a thread, and a thread that a full
 disk has ended is waited for without end; what was handed over in the last two
-minutes is lost where a run is killed.
+minutes is lost where a run is killed. And it keeps its file open, which a
+mounted bucket stores as it is closed.
 """
 
 import os
 import pathlib
-import socket
+import struct
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from tensorboardX.proto import event_pb2, summary_pb2
-from tensorboardX.record_writer import RecordWriter
+from tensorboardX.record_writer import masked_crc32c
 
 _events: Any = event_pb2  # protobuf makes their classes as they are imported
 _summaries: Any = summary_pb2
@@ -31,13 +32,15 @@ class Board:
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # TensorBoard reads files of such names, in the order of the names.
-    name = f'events.out.tfevents.{int(time.time())}.{socket.gethostname()}'
-    self._file = RecordWriter(str(folder / name))
-    self._write(_events.Event(file_version='brain.Event:2'))
+    # TensorBoard reads files of such names, in the order of the names; others
+    # put their host's in the place of gemb.
+    name = f'events.out.tfevents.{int(time.time())}.gemb'
+    self._path = folder / name
     begun = _events.SessionLog(status=_events.SessionLog.START)
-    self._write(_events.Event(step=start + 1, session_log=begun))
-    self._file.flush()
+    self._append(
+      _events.Event(file_version='brain.Event:2'),
+      _events.Event(step=start + 1, session_log=begun),
+    )
 
   def write(self, step: int, values: Mapping[str, int | float]) -> None:
     """Writes the numbers of a step."""
@@ -46,13 +49,18 @@ class Board:
       for name, value in values.items()
     ]
     summary = _summaries.Summary(value=found)
-    self._write(_events.Event(step=step, summary=summary))
-    self._file.flush()
+    self._append(_events.Event(step=step, summary=summary))
 
-  def close(self) -> None:
-    """Closes the file."""
-    self._file.close()
+  def _append(self, *events: Any) -> None:
+    with self._path.open('ab') as file:
+      for event in events:
+        event.wall_time = time.time()
+        file.write(_record(event.SerializeToString()))
 
-  def _write(self, event: Any) -> None:
-    event.wall_time = time.time()
-    self._file.write(event.SerializeToString())
+
+def _record(data: bytes) -> bytes:
+  """Returns it as a TFRecord: its length, itself, and a checksum of each."""
+  length = struct.pack('<Q', len(data))
+  return b''.join(
+    part + struct.pack('<I', masked_crc32c(part)) for part in (length, data)
+  )

@@ -11,13 +11,14 @@ import pathlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import jax
 import numpy as np
 
 from gemb import distributed, files
 from gemb.data.planning import Plan
 from gemb.data.records import Record
 from gemb.train.guard import GuardConfig
-from gemb.train.metrics import keep_lines
+from gemb.train.metrics import append_line, keep_lines
 
 _SKIPPED = 'skipped.jsonl'
 _NAMED = 8  # examples of the highest loss that a spike is told with
@@ -67,7 +68,9 @@ class Inspector:
       FloatingPointError: if the run stops here, as GuardConfig wants it; the
         examples are written to the work folder.
     """
-    numbers = {k: float(v) for k, v in values.items() if k not in _NO_NUMBERS}
+    asked = {k: v for k, v in values.items() if k not in _NO_NUMBERS}
+    # All at once: one by one, each is waited for.
+    numbers = {k: float(v) for k, v in jax.device_get(asked).items()}
     numbers['pairs'] = len(plan.indices)
     finite = all(math.isfinite(numbers[k]) for k in ('loss', 'gradient_norm'))
     if finite and not numbers.get('skipped'):
@@ -130,9 +133,7 @@ class Inspector:
 
   def _write(self, found: dict[str, Any]) -> None:
     if distributed.is_first():
-      path = self._folder / _SKIPPED
-      with path.open('a', encoding='utf-8') as lines:
-        lines.write(json.dumps(found, ensure_ascii=False) + '\n')
+      append_line(self._folder / _SKIPPED, found)
 
 
 def _sentence(found: dict[str, Any]) -> str:

@@ -25,7 +25,8 @@ class MetricWriter:
   """Writes each step's numbers to metrics.jsonl, TensorBoard and a bar.
 
   On a run that goes on, lines after its checkpoint are removed first: they
-  will be written again.
+  will be written again. Those before it are handed to the services again, which
+  may not have got them when the process was killed.
   """
 
   def __init__(
@@ -36,7 +37,7 @@ class MetricWriter:
     steps: int,
     trackers: Sequence[Tracker] = (),
   ):
-    """Opens the files of a run.
+    """Makes the files of a run.
 
     Args:
       folder: the work folder.
@@ -47,10 +48,11 @@ class MetricWriter:
     folder = pathlib.Path(folder)
     self._path = folder / 'metrics.jsonl'
     with self._disk():
-      keep_lines(self._path, start)
-      self._lines = self._path.open('a', encoding='utf-8')
+      kept = keep_lines(self._path, start)
       self._board = Board(folder / 'tensorboard', start=start)
     self._trackers = trackers
+    for line in kept:
+      self._hand_over(line.pop('step'), line)
     self._bar = tqdm.tqdm(
       total=steps, initial=start, desc='training', unit='step', disable=None
     )
@@ -60,19 +62,15 @@ class MetricWriter:
     return self
 
   def __exit__(self, *_) -> None:
-    """Closes the files."""
+    """Ends the bar."""
     self._bar.close()
-    with self._disk(), self._lines:
-      self._board.close()
 
   def write(self, step: int, values: Values) -> None:
-    """Writes the numbers of a step, on disk when it returns."""
+    """Writes the numbers of a step, in closed files when it returns."""
     with self._disk():
-      self._lines.write(json.dumps({'step': step, **values}) + '\n')
-      self._lines.flush()
+      append_line(self._path, {'step': step, **values})
       self._board.write(step, values)
-    for tracker in self._trackers:
-      tracker.log(step, values)
+    self._hand_over(step, values)
 
   def advance(self, step: int, values: Values | None = None) -> None:
     """Moves the bar to a step, and shows some numbers beside it."""
@@ -87,6 +85,10 @@ class MetricWriter:
     """Prints a line without breaking the bar."""
     self._bar.write(text)
 
+  def _hand_over(self, step: int, values: Values) -> None:
+    for tracker in self._trackers:
+      tracker.log(step, values)
+
   def _disk(self) -> contextlib.AbstractContextManager[None]:
     """Returns where a full disk becomes one sentence."""
     checkpoints = self._path.parent / 'checkpoints'
@@ -100,7 +102,7 @@ class _SilentWriter(MetricWriter):
     """Opens nothing."""
 
   def __exit__(self, *_) -> None:
-    """Closes nothing."""
+    """Ends nothing."""
 
   def write(self, step: int, values: Values) -> None:
     """Drops them."""
@@ -197,8 +199,10 @@ class Meter:
   def paused(self) -> Iterator[None]:
     """Leaves out what is not training."""
     started = time.monotonic()
-    yield
-    self._started += time.monotonic() - started
+    try:
+      yield
+    finally:
+      self._started += time.monotonic() - started
 
   def _restart(self) -> None:
     self._started = time.monotonic()
@@ -224,17 +228,36 @@ def read_lines(path: pathlib.Path) -> list[dict[str, Any]]:
   A line that was cut off when the run was killed is left out.
   """
   lines = []
-  text = path.read_text(encoding='utf-8') if path.is_file() else ''
-  for line in text.splitlines():
+  content = path.read_bytes() if path.is_file() else b''
+  for line in content.split(b'\n'):
     try:
       lines.append(json.loads(line))
-    except json.JSONDecodeError:
+    except ValueError:  # no whole JSON, or no whole UTF-8
       break
   return lines
 
 
-def keep_lines(path: pathlib.Path, start: int) -> None:
-  """Removes the lines of later steps, which a run will write again."""
+def append_line(path: pathlib.Path, line: Mapping[str, Any]) -> None:
+  """Adds a line to a file of JSON, which is closed when it returns.
+
+  A mounted bucket stores a file as it is closed: what is in an open one is lost
+  with the machine.
+  """
+  with path.open('a', encoding='utf-8') as file:
+    file.write(json.dumps(line, ensure_ascii=False) + '\n')
+
+
+def keep_lines(path: pathlib.Path, start: int) -> list[dict[str, Any]]:
+  """Removes the lines of later steps, which a run will write again.
+
+  Args:
+    path: of a file of JSON lines that have a 'step'.
+    start: the last step that is kept.
+
+  Returns:
+    The lines that are kept.
+  """
   kept = [line for line in read_lines(path) if line['step'] <= start]
   text = (json.dumps(line, ensure_ascii=False) + '\n' for line in kept)
   files.write_file(path, ''.join(text))
+  return kept

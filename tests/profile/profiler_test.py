@@ -11,6 +11,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gemb import main, stopping
+from gemb.profile import profiler, recording
 from gemb.profile.profiler import open_profiler
 from gemb.profile.table import ROWS
 from gemb.profile.trace import read_trace
@@ -50,11 +51,11 @@ def run(tmp_path):
       *(train_step, window, Workdir(tmp_path), done),
       say=said.append,
       paused=contextlib.nullcontext,
-    ) as profiler:
-      for number, batch in enumerate(profiler.steps(batches), done + 1):
-        state, _ = profiler.train_step(state, batch)
+    ) as opened:
+      for number, batch in enumerate(opened.steps(batches), done + 1):
+        state, _ = opened.train_step(state, batch)
         if number == 4:
-          with profiler.span('evaluation'):
+          with opened.span('evaluation'):
             jnp.sum(state).block_until_ready()
         if fails and number == 3:
           raise fails
@@ -118,9 +119,40 @@ def test_without_a_window_nothing_is_touched(run, tmp_path):
 def test_after_a_failure_another_run_can_be_profiled(run, tmp_path):
   with pytest.raises(FloatingPointError):
     run(2, 4, fails=FloatingPointError)
-  assert not (tmp_path / 'profile' / 'table.md').exists()
+  assert not list((tmp_path / 'profile').iterdir())
   (said,) = run(2, 4)
   assert said.startswith('Where the time of steps 2 to 4 went')
+
+
+@pytest.mark.parametrize(
+  ('module', 'name'),
+  [
+    (jax.profiler, 'start_trace'),
+    (jax.profiler, 'stop_trace'),
+    (recording, 'collect'),
+    (profiler, 'read_trace'),
+    (profiler, 'make_table'),
+  ],
+)
+def test_a_profile_that_fails_is_told_and_ends_no_run(
+  run, tmp_path, monkeypatch, module, name
+):
+  real = getattr(module, name)
+
+  def fail(*arguments, **named):
+    if name == 'stop_trace':  # or no other test could be profiled
+      real(*arguments, **named)
+    raise ValueError('It is strange.')
+
+  monkeypatch.setattr(module, name, fail)
+  told = (
+    f'Steps 2 to 4 have no table in {tmp_path / "profile"}, which training '
+    'does without; this went wrong: ValueError: It is strange.'
+  )
+  assert run(2, 4) == [told]
+  assert not (tmp_path / 'profile' / '.process_0').exists()
+  with pytest.raises(stopping.Stopped):
+    run(2, 4, fails=stopping.Stopped)
 
 
 def test_a_training_is_profiled(tiny_run, tiny_gin, tmp_path, capsys):

@@ -9,7 +9,9 @@ from gemb.profile import recording
 def record(folder, name):
   with recording.recorded(folder):
     jnp.ones(3).block_until_ready()
-  return recording.collect(folder, name)
+  path = recording.collect(folder, name)
+  recording.drop(folder)
+  return path
 
 
 def files(folder):
@@ -31,6 +33,18 @@ def test_processes_of_one_host_write_files_of_their_own(tmp_path, monkeypatch):
   record(tmp_path, 'steps')
   kinds = '.trace.json.gz', '.xplane.pb'
   assert files(tmp_path) == [f'{host}_{i}{k}' for i in (0, 1) for k in kinds]
+
+
+def test_a_kind_of_file_that_is_not_written_is_told(tmp_path):
+  with recording.recorded(tmp_path):
+    pass
+  for path in tmp_path.rglob('*.json.gz'):
+    path.unlink()
+  with pytest.raises(
+    FileNotFoundError,
+    match=r'^The profiler of JAX has written no \*\.trace\.json\.gz\.$',
+  ):
+    recording.collect(tmp_path, 'steps')
 
 
 def test_what_failed_is_no_part_of_the_next_recording(tmp_path):

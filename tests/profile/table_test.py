@@ -13,8 +13,10 @@ STEP = Places(
 MS = 1e6  # nanoseconds
 
 
-def ran(name, start, end, device='0', module='jit_train_step', program='1'):
-  return Operation(device, module, program, name, start * MS, end * MS)
+def ran(
+  name, start, end, device='0', module='jit_train_step', program='1', line=''
+):
+  return Operation(device, line, module, program, name, start * MS, end * MS)
 
 
 def host(name, start, end):
@@ -34,6 +36,16 @@ def shared(spans, operations, programs=(STEP,), steps=1):
 def test_a_moment_goes_to_the_innermost_instruction():
   parts, _ = shared([], [ran('loop', 10, 90), ran('sum', 20, 30)])
   assert parts == {'encoder': 70, COLLECTIVES: 10, HOST: 20}
+
+
+def test_a_collective_that_another_stream_hides_costs_nothing():
+  beside = [ran('sum', 10, 90, line='2'), ran('dot', 0, 60, line='1')]
+  parts, _ = shared([], beside)
+  assert parts == {'encoder': 60, COLLECTIVES: 30, HOST: 10}
+  within = [ran('sum', 10, 90, line='1'), ran('loop', 0, 100, line='1')]
+  parts, table = shared([host('input', 0, 100)], within)
+  assert parts == {'encoder': 20, COLLECTIVES: 80}
+  assert table.devices == 1
 
 
 def test_what_hides_behind_the_devices_costs_nothing():

@@ -86,17 +86,24 @@ def test_a_cpu_says_in_each_event_what_it_ran_and_where_that_ends():
   trace = read(CPU)
   assert trace.spans == [Span('input', 105.0, 112.0)]
   assert trace.operations == [
-    Operation('3', 'jit_f', '8', 'dot.1', 120.0, 145.0)
+    Operation('3', '', 'jit_f', '8', 'dot.1', 120.0, 145.0)
   ]
 
 
-def test_the_devices_of_a_gpu_are_its_planes():
-  assert read(GPU).operations == [
-    Operation('/device:GPU:1', 'jit_f', None, 'fusion.7', 20.0, 30.0)
-  ]
+def test_the_devices_of_a_gpu_are_its_planes_and_its_streams_their_lines():
+  (operation,) = read(GPU).operations
+  assert operation == Operation(
+    device='/device:GPU:1',
+    line='Stream #13(Compute)',
+    module='jit_f',
+    program=None,
+    name='fusion.7',
+    start=20.0,
+    end=30.0,
+  )
 
 
 def test_a_tpu_has_a_line_for_the_programs():
   assert read(TPU).operations == [
-    Operation('/device:TPU:0', 'jit_f', '12', 'copy.1', 20.0, 30.0)
+    Operation('/device:TPU:0', 'XLA Ops', 'jit_f', '12', 'copy.1', 20.0, 30.0)
   ]

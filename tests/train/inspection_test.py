@@ -87,6 +87,29 @@ def test_the_numbers_of_a_usual_step_are_returned(inspector, tmp_path):
   assert said == list(tmp_path.iterdir()) == []
 
 
+def test_all_numbers_are_asked_for_before_one_is_waited_for(inspector):
+  asked = []
+
+  class Number:
+    def __init__(self, value):
+      self.value = value
+
+    def copy_to_host_async(self):
+      asked.append('asked')
+
+    def __array__(self, *_, **__):
+      asked.append('waited')
+      return np.asarray(self.value)
+
+    def __float__(self):
+      return float(self.__array__())
+
+  inspecting, _ = inspector(GuardConfig())
+  found = {k: Number(v) for k, v in values().items()}
+  assert inspecting.inspect(plan(), found)['loss'] == 2.0
+  assert asked == 5 * ['asked'] + 5 * ['waited']
+
+
 def test_a_loss_that_is_not_finite_stops_and_names(inspector, tmp_path):
   own = 1.0, math.nan, 2.0, math.inf
   inspecting, _ = inspector(GuardConfig())

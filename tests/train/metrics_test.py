@@ -5,11 +5,14 @@ import time
 import pytest
 from tensorboardX.proto import event_pb2
 
+from gemb import stopping
+from gemb.tracking.trackers import Tracker
 from gemb.train import metrics
 from gemb.train.metrics import (
   Meter,
   MetricWriter,
   is_evaluated,
+  keep_lines,
   read_metrics,
 )
 
@@ -81,6 +84,9 @@ def test_time_that_is_not_training_is_left_out(clock):
   clock(1.0)
   with meter.paused():
     clock(1000.0)
+  with pytest.raises(stopping.Stopped), meter.paused():
+    clock(1000.0)
+    raise stopping.Stopped
   clock(1.0)
   assert meter.read()['pairs_per_second'] == 4.0
 
@@ -123,6 +129,25 @@ def test_a_line_is_on_disk_when_write_returns(tmp_path):
     assert read_metrics(tmp_path) == [{'step': 1, 'loss': 1.0}]
 
 
+def test_a_file_is_closed_when_write_returns(tmp_path):
+  path = tmp_path / 'metrics.jsonl'
+  with MetricWriter(tmp_path, start=0, steps=10) as writer:
+    writer.write(1, {'loss': 1.0})
+    path.rename(tmp_path / 'moved')
+    writer.write(2, {'loss': 2.0})
+    assert [line['step'] for line in read_metrics(tmp_path)] == [2]
+
+
+def test_a_full_disk_is_told_in_one_sentence(tmp_path):
+  with MetricWriter(tmp_path, start=0, steps=10) as writer:
+    (tmp_path / 'metrics.jsonl').unlink()
+    (tmp_path / 'metrics.jsonl').symlink_to('/dev/full')
+    with pytest.raises(
+      OSError, match=r'is full, and metrics\.jsonl or TensorBoard could not be'
+    ):
+      writer.write(1, {'loss': 1.0})
+
+
 def test_a_run_that_goes_on_repeats_the_steps_after_its_checkpoint(write):
   write(1, 2, 3, 4)
   assert [line['step'] for line in write(3, 4, 5, start=2)] == [1, 2, 3, 4, 5]
@@ -142,15 +167,53 @@ def test_a_step_is_evaluated_once_its_scores_are_written(tmp_path):
   assert not is_evaluated(tmp_path, 5)
 
 
-@pytest.mark.parametrize('rest', ['{"step": 3, "lo', '{"step": 3', '{'])
+def test_a_service_is_handed_again_what_a_run_has_when_it_goes_on(
+  tmp_path, write
+):
+  class Recorder(Tracker):
+    def __init__(self):
+      self.lines = []
+
+    def log(self, step, values):
+      self.lines.append((step, values))
+
+  write(1, 2, 3)  # which the service may not have got before a kill
+  service = Recorder()
+  with MetricWriter(tmp_path, start=2, steps=10, trackers=[service]) as writer:
+    writer.write(3, {'loss': 0.5})
+  assert service.lines == [
+    (1, {'loss': 1}),
+    (2, {'loss': 2}),
+    (3, {'loss': 0.5}),
+  ]
+
+
+@pytest.mark.parametrize(
+  'rest',
+  [b'{"step": 3, "lo', b'{"step": 3', b'{', '{"step": 3, "é'.encode()[:-1]],
+)
 def test_a_line_that_was_cut_off_is_dropped(tmp_path, write, rest):
   write(1, 2)
-  with (tmp_path / 'metrics.jsonl').open('a') as file:
+  with (tmp_path / 'metrics.jsonl').open('ab') as file:
     file.write(rest)
   assert [line['step'] for line in read_metrics(tmp_path)] == [1, 2]
   assert [line['step'] for line in write(3, start=2)] == [1, 2, 3]
   for line in (tmp_path / 'metrics.jsonl').read_text().splitlines():
     json.loads(line)
+
+
+@pytest.mark.parametrize('separator', ['\x85', '\u2028', '\u2029'])
+def test_only_a_newline_ends_a_line(tmp_path, separator):
+  path = tmp_path / 'skipped.jsonl'
+  lines = [
+    {'step': step, 'examples': [f'one{separator}two']} for step in (1, 2, 3)
+  ]
+  path.write_text(
+    ''.join(json.dumps(line, ensure_ascii=False) + '\n' for line in lines),
+    encoding='utf-8',
+  )
+  for start in (3, 2):
+    assert keep_lines(path, start) == lines[:start]
 
 
 def test_a_folder_without_metrics_has_none(tmp_path):
