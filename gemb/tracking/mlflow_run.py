@@ -1,11 +1,10 @@
 """A run of MLflow, as `trackers.py` uses it."""
 
-import itertools
 import os
 import pathlib
 import re
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from mlflow.entities import Metric, Param, RunTag
@@ -13,10 +12,10 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from gemb.tracking.config import MlflowConfig
+from gemb.tracking.trackers import without_password
 
 _STATUS = {'finished': 'FINISHED', 'stopped': 'KILLED', 'failed': 'FAILED'}
-_BATCH = 100  # parameters, or tags, that a server takes at once
-_VALUE = 5000  # characters of one
+_VALUE = 5000  # characters of a parameter, or of a tag, that a server takes
 # A server that is gone is given up within a minute, and not in seven.
 _PATIENCE = {
   'MLFLOW_HTTP_REQUEST_MAX_RETRIES': '3',
@@ -64,8 +63,9 @@ class MlflowRun:
       self._client.update_run(self.identity, status='RUNNING')
       self._write_parameters(parameters)
     except MlflowException as error:
+      reason = without_password(str(error))
       raise ValueError(
-        f'MLflow does not let the run begin ({error}). Look at '
+        f'MLflow does not let the run begin ({reason}). Look at '
         'MlflowConfig.uri or MLFLOW_TRACKING_URI and at '
         'MLFLOW_TRACKING_USERNAME, or leave TrackingConfig.mlflow out.'
       ) from None
@@ -87,32 +87,34 @@ class MlflowRun:
 
   def _create(self, config: MlflowConfig) -> str:
     """Makes the run, and its experiment if there is none; returns its id."""
-    found = self._client.get_experiment_by_name(config.experiment)
-    if found:
-      experiment = found.experiment_id
-    else:
-      experiment = self._client.create_experiment(config.experiment)
-    run = self._client.create_run(experiment, run_name=config.name)
+    run = self._client.create_run(
+      self._experiment(config.experiment), run_name=config.name
+    )
     return run.info.run_id
+
+  def _experiment(self, name: str) -> str:
+    """Returns the id of an experiment, which is made if it is not there."""
+    found = self._client.get_experiment_by_name(name)
+    if not found:
+      try:
+        return self._client.create_experiment(name)
+      except MlflowException:
+        # Another run of the same sweep may just have made it.
+        found = self._client.get_experiment_by_name(name)
+        if not found:
+          raise
+    return found.experiment_id
 
   def _write_parameters(self, parameters: Mapping[str, Any]) -> None:
     """Logs parameters; one that has changed since, as a tag: they are final."""
-    old = self._client.get_run(self.identity).data.params
+    data = self._client.get_run(self.identity).data
+    old = data.params | {k: v for k, v in data.tags.items() if k in data.params}
     new = {_name(k): str(v)[:_VALUE] for k, v in parameters.items()}
     params = [Param(k, v) for k, v in new.items() if k not in old]
     tags = [RunTag(k, v) for k, v in new.items() if old.get(k, v) != v]
-    for part in _parts(params):
-      self._client.log_batch(self.identity, params=part)
-    for part in _parts(tags):
-      self._client.log_batch(self.identity, tags=part)
+    self._client.log_batch(self.identity, params=params, tags=tags)
 
 
 def _name(name: str) -> str:
   """Returns a name in the letters that MLflow has: accuracy:16, with no @."""
   return re.sub(r'[^\w\-. :/]', ':', name)[:250]
-
-
-def _parts(items: Iterable[Any]) -> Iterable[list[Any]]:
-  """Returns them as so many lists as a server takes at once."""
-  items = iter(items)
-  return iter(lambda: list(itertools.islice(items, _BATCH)), [])

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -36,14 +37,11 @@ def open_trackers(
   outcome: Outcome = 'failed'
   try:
     for name in _services(config):
-
-      def open_service(identity: str | None, name: str = name) -> Service:
-        return _open(name, config, folder, identity, parameters)
-
+      open_service = functools.partial(_open, name, config, folder, parameters)
       trackers.append(Tracker(open_service, folder / f'{name}.json'))
     yield tuple(trackers)
     outcome = 'finished'
-  except stopping.Stopped:
+  except (stopping.Stopped, KeyboardInterrupt):
     outcome = 'stopped'
     raise
   finally:
@@ -82,8 +80,8 @@ def _open(
   name: str,
   config: TrackingConfig,
   folder: pathlib.Path,
-  identity: str | None,
   parameters: Mapping[str, Any],
+  identity: str | None,
 ) -> Service:
   """Opens a service by its name in TrackingConfig, which is its extra's."""
   chosen = getattr(config, name)
@@ -96,7 +94,7 @@ def _open(
   except ModuleNotFoundError as error:
     raise ValueError(
       f'TrackingConfig.{name} needs {error.name}, which is not installed: pip '
-      f'install "gemb[{name}]".'
+      f"install -e '.[{name}]'."
     ) from error
   folder.mkdir(exist_ok=True)
   return Run(chosen, folder, identity, parameters)

@@ -2,7 +2,8 @@
 
 Training hands over its lines and goes on: a thread sends them. Which run of the
 service it is, and up to where it has the lines, is kept in the work folder; a
-run that goes on from a checkpoint repeats lines, which are then dropped.
+run that goes on hands over again all lines that it has, and those that were
+sent before are dropped.
 """
 
 import json
@@ -77,7 +78,7 @@ class Tracker:
     self._thread.start()
 
   def log(self, step: int, values: Mapping[str, int | float]) -> None:
-    """Hands over a line, unless an earlier start of the run did."""
+    """Hands over a line, unless an earlier start of the run sent it."""
     evaluated = any(name.startswith('eval/') for name in values)
     kind: Kind = 'evaluation' if evaluated else 'training'
     if step > self._before.get(kind, -1):
@@ -89,7 +90,7 @@ class Tracker:
     self._jobs.put(None)
     self._thread.join(_CLOSING_SECONDS)
     if self._thread.is_alive():
-      self._complain(f'it has not answered for {_CLOSING_SECONDS} s')
+      self._complain(f'some were not sent {_CLOSING_SECONDS} s after its end')
 
   def _send(
     self, kind: Kind, step: int, values: Mapping[str, int | float]
@@ -115,8 +116,7 @@ class Tracker:
     if not self._failed:
       tqdm.tqdm.write(
         f'{self._service.title} did not get all lines of this run '
-        f'({without_password(reason)}); training goes on, and metrics.jsonl '
-        'has them.'
+        f'({without_password(reason)}); metrics.jsonl has them.'
       )
     self._failed = True
 

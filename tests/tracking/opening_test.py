@@ -49,6 +49,16 @@ def twice(config, folder):
   write(config, folder, 1, second, {'steps': 3, 'commit': 'abc'})
 
 
+def mlflow_run(uri, experiment='gemb'):
+  """Returns a client of MLflow, and the one run of an experiment."""
+  from mlflow.tracking import MlflowClient
+
+  client = MlflowClient(tracking_uri=uri)
+  found = client.get_experiment_by_name(experiment)
+  (run,) = client.search_runs([found.experiment_id])
+  return client, run
+
+
 def wandb_records(folder):
   """Yields what Weights & Biases wrote for `wandb sync`, start after start."""
   import wandb
@@ -114,14 +124,10 @@ def test_weights_and_biases_gets_parameters_but_no_key_host_or_user(tmp_path):
 
 
 def test_mlflow_has_each_line_once_in_one_run(tmp_path):
-  from mlflow.tracking import MlflowClient
-
   uri = f'file:{tmp_path}/mlruns'
   config = TrackingConfig(mlflow=MlflowConfig(uri=uri, experiment='small'))
   twice(config, tmp_path / 'mine')
-  client = MlflowClient(tracking_uri=uri)
-  experiment = client.get_experiment_by_name('small')
-  (run,) = client.search_runs([experiment.experiment_id])
+  client, run = mlflow_run(uri, 'small')
   assert (run.info.run_name, run.info.status) == ('mine', 'FINISHED')
   history = {
     name: [
@@ -139,33 +145,92 @@ def test_mlflow_has_each_line_once_in_one_run(tmp_path):
   assert run.data.tags['steps'] == '3'
 
 
-def test_many_parameters_are_written(tmp_path):
-  from mlflow.tracking import MlflowClient
+def test_lines_that_were_not_sent_before_a_kill_are_sent_when_a_run_goes_on(
+  tmp_path, monkeypatch
+):
+  from gemb.tracking.mlflow_run import MlflowRun
 
   uri = f'file:{tmp_path}/mlruns'
   config = TrackingConfig(mlflow=MlflowConfig(uri=uri))
-  many = {f'rates.{n}': 1.0 for n in range(250)} | {'prompt': 'long ' * 9999}
-  write(config, tmp_path / 'mine', 0, [], many)
-  (run,) = MlflowClient(tracking_uri=uri).search_runs(
-    [
-      MlflowClient(tracking_uri=uri)
-      .get_experiment_by_name('gemb')
-      .experiment_id
-    ]
-  )
-  assert len(run.data.params) == 251
+  lines = [(step, {'loss': float(step)}) for step in range(1, 7)]
+  send = MlflowRun.log
+
+  def send_two(run, kind, step, values):
+    if step > 2:
+      raise TimeoutError  # the process is killed before it is sent
+    send(run, kind, step, values)
+
+  with monkeypatch.context() as patched:
+    patched.setattr(MlflowRun, 'log', send_two)
+    write(config, tmp_path / 'mine', 0, lines[:5], {})
+  write(config, tmp_path / 'mine', 5, lines[5:], {})
+  client, run = mlflow_run(uri)
+  points = client.get_metric_history(run.info.run_id, 'loss')
+  assert [point.step for point in points] == [1, 2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize(
+  ('end', 'status'),
+  [
+    (stopping.Stopped('SIGTERM'), 'KILLED'),
+    (KeyboardInterrupt(), 'KILLED'),
+    (OSError('the disk is full'), 'FAILED'),
+  ],
+)
+def test_a_service_is_told_how_a_run_ended(tmp_path, end, status):
+  uri = f'file:{tmp_path}/mlruns'
+  config = TrackingConfig(mlflow=MlflowConfig(uri=uri))
+  with pytest.raises(type(end)):
+    write(config, tmp_path / 'mine', 0, [], {}, end)
+  assert mlflow_run(uri)[1].info.status == status
+
+
+def test_many_parameters_are_written_and_may_change_and_change_back(tmp_path):
+  uri = f'file:{tmp_path}/mlruns'
+  config = TrackingConfig(mlflow=MlflowConfig(uri=uri))
+  for value in ('1.0', '2.0', '1.0'):
+    many = {f'rates.{n}': value for n in range(250)}
+    write(config, tmp_path / 'mine', 0, [], many | {'prompt': 'long ' * 9999})
+    data = mlflow_run(uri)[1].data
+    assert len(data.params) == 251
+    shown = data.params | data.tags
+    assert {shown[f'rates.{n}'] for n in range(250)} == {value}
+
+
+def test_an_experiment_that_another_run_has_just_made_is_used(
+  tmp_path, monkeypatch
+):
+  from mlflow.tracking import MlflowClient
+
+  uri = f'file:{tmp_path}/mlruns'
+  monkeypatch.setenv('MLFLOW_ALLOW_FILE_STORE', 'true')
+  MlflowClient(tracking_uri=uri).create_experiment('gemb')
+  look = MlflowClient.get_experiment_by_name
+  found = iter([None])  # the first time it is not there
+  with monkeypatch.context() as patched:
+    patched.setattr(
+      MlflowClient,
+      'get_experiment_by_name',
+      lambda client, name: next(found, look(client, name)),
+    )
+    write(
+      TrackingConfig(mlflow=MlflowConfig(uri=uri)), tmp_path / 'mine', 0, [], {}
+    )
+  assert mlflow_run(uri)[1].info.status == 'FINISHED'
 
 
 def test_a_server_that_is_not_there_is_told_before_training(
   tmp_path, monkeypatch
 ):
   monkeypatch.setenv('MLFLOW_HTTP_REQUEST_MAX_RETRIES', '0')
-  uri = 'http://127.0.0.1:9'
-  config = TrackingConfig(mlflow=MlflowConfig(uri=uri))
-  with pytest.raises(ValueError, match='MLflow does not let the run begin'):
-    write(config, tmp_path, 0, [], {})
+  config = TrackingConfig(mlflow=MlflowConfig())
   with pytest.raises(ValueError, match='MLFLOW_TRACKING_URI is not set'):
-    write(TrackingConfig(mlflow=MlflowConfig()), tmp_path, 0, [], {})
+    write(config, tmp_path, 0, [], {})
+  monkeypatch.setenv('MLFLOW_TRACKING_URI', 'http://me:secret@127.0.0.1:9')
+  with pytest.raises(ValueError, match='does not let the run begin') as caught:
+    write(config, tmp_path, 0, [], {})
+  assert 'http://127.0.0.1:9' in str(caught.value)
+  assert 'secret' not in str(caught.value)
 
 
 def test_a_key_that_cannot_be_one_is_told_before_training(
@@ -188,7 +253,7 @@ def test_a_service_that_is_not_installed_is_told(name, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, module, None)
   monkeypatch.delitem(sys.modules, f'gemb.tracking.{name}_run', raising=False)
   chosen = {'wandb': WandbConfig(), 'mlflow': MlflowConfig(uri='file:/x')}
-  with pytest.raises(ValueError, match=rf'pip install "gemb\[{name}\]"'):
+  with pytest.raises(ValueError, match=rf"pip install -e '\.\[{name}\]'"):
     write(TrackingConfig(**{name: chosen[name]}), tmp_path, 0, [], {})
 
 

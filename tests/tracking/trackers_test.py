@@ -93,7 +93,7 @@ def test_a_service_that_fails_is_told_of_once_and_stops_nothing(follow, capsys):
   out = capsys.readouterr().out
   assert out.count('did not get all lines') == 1
   assert 'https://service.example/ is gone' in out and 'secret' not in out
-  # What it did not get is sent when the run repeats it.
+  # What it did not get is sent when the run goes on.
   assert [step for _, step, _ in follow(2, 3).lines] == [2, 3]
 
 
@@ -108,4 +108,6 @@ def test_a_service_that_does_not_answer_does_not_keep_the_run(
   tracker.log(1, {'loss': 1.0})
   tracker.close('finished')
   answer.set()
-  assert 'has not answered for 0.05 s' in capsys.readouterr().out
+  out = capsys.readouterr().out
+  assert 'some were not sent 0.05 s after its end' in out
+  assert 'training goes on' not in out
