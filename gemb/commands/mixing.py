@@ -7,7 +7,7 @@ from typing import Any
 
 from gemb.commands.arguments import add_command, load_run
 
-_RUN = '--gin_file=configs/run/02_finetune.gin'
+_RUN = '--gin_file=configs/run/02_finetune_task.gin'
 
 
 def add(to) -> None:
@@ -21,7 +21,7 @@ def add(to) -> None:
     'and rates.svg. The same command goes on where it stopped.',
     f'{_RUN} --gin.Run.steps=200 --workdir=runs/rates',
     files=True,
-    workdir=True,
+    workdir='the runs, and of the rates',
   )
   command = add_command(
     to,
@@ -31,29 +31,29 @@ def add(to) -> None:
     'those that Optuna suggests, and write the best: best.gin, search.json and '
     'search.svg. The same command goes on where it stopped.',
     f'{_RUN} --gin_file=runs/rates/rates.gin --points=10 --trials=20 '
-    '--workdir=runs/search',
+    '--workdir=runs/mixture',
     files=True,
-    workdir=True,
+    workdir='the runs, and of what is found',
   )
   command.add_argument(
     '--metric',
     action='append',
     metavar='NAME',
-    help="an evaluation's, such as 'bitext/accuracy@256'; of several the mean "
-    "is taken; by default the run's CheckpointConfig.best_metric",
+    help="a metric of an evaluation, such as 'bitext/accuracy@256'; of several "
+    "the mean is taken; by default the run's CheckpointConfig.best_metric",
   )
   for name, value, text in (
-    ('--points', 10, 'drawn from a Dirichlet distribution (10)'),
-    ('--trials', 20, 'that Optuna suggests (20)'),
-    ('--seed', 0, 'of draws and suggestions (0)'),
+    ('--points', 10, 'how many mixtures to draw at random (10)'),
+    ('--trials', 20, 'how many mixtures Optuna suggests (20)'),
+    ('--seed', 0, 'seed of draws and suggestions (0)'),
   ):
     command.add_argument(name, type=int, default=value, help=text)
   command.add_argument(
     '--concentration',
     type=float,
     default=20.0,
-    help="of the distribution around the run's rates: the larger, the nearer "
-    'to them (20)',
+    help="how near to the run's rates mixtures are drawn, from a Dirichlet "
+    'distribution: the larger, the nearer (20)',
   )
 
 
@@ -63,9 +63,9 @@ def rates(options: argparse.Namespace) -> None:
   from gemb.sweep.family import open_family
 
   run, text = load_run(options)
-  family = open_family(pathlib.Path(options.workdir), run, text)
-  curves = rates_lib.measure(family, _say)
-  proposed = rates_lib.write_rates(family.root, curves)
+  with open_family(pathlib.Path(options.workdir), run, text) as family:
+    curves = rates_lib.measure(family, _say)
+    proposed = rates_lib.write_rates(family.root, curves)
   _say(f'{family.root / "rates.gin"} has the rates {proposed}.')
 
 
@@ -85,15 +85,15 @@ def search(options: argparse.Namespace) -> None:
     seed=options.seed,
   )
   search_lib.check(run.data.rates, settings)
-  family = open_family(pathlib.Path(options.workdir), run, text)
-  tried = search_lib.search(
-    run.data.rates,
-    settings,
-    functools.partial(train_mixture, family),
-    family.root / 'results.jsonl',
-    _say,
-  )
-  best = write_found(family.root, tried, settings.metrics)
+  with open_family(pathlib.Path(options.workdir), run, text) as family:
+    tried = search_lib.search(
+      run.data.rates,
+      settings,
+      functools.partial(train_mixture, family),
+      family.root / 'results.jsonl',
+      _say,
+    )
+    best = write_found(family.root, tried, settings.metrics)
   _say(f'Best: {best.describe(settings.metrics)}')
   _say(f'{family.root / "best.gin"} has its rates.')
 

@@ -1,6 +1,7 @@
 """gemb sweep: many runs that differ in a few values, and their table."""
 
 import argparse
+import contextlib
 import pathlib
 from typing import Any
 
@@ -15,16 +16,16 @@ def add(to) -> None:
     'sweep',
     'Run every point of a sweep, or search the best, each in a folder and a '
     'process of its own; the same command goes on where it stopped. `gemb '
-    'sweep table` tells what has come of one sweep or of several.',
+    'sweep show` tells what has come of one sweep or of several.',
     f'--gin_file={EXAMPLE} --sweep=configs/sweep/learning_rate.yaml '
     '--workdir=runs/sweep',
   )
   command.add_argument(
     'action',
     nargs='?',
-    choices=('run', 'table'),
+    choices=('run', 'show'),
     default='run',
-    help='run, if nothing is said; a table needs --workdir alone',
+    help='run, if nothing is said; show needs --workdir alone',
   )
   command.add_argument(
     '--gin_file',
@@ -65,10 +66,14 @@ def _add_numbers(command: argparse.ArgumentParser) -> None:
     '--retries',
     type=int,
     default=1,
-    help='of a point whose process has died (1)',
+    help='how often a point whose process has died is started again (1)',
   )
   group.add_argument(
-    '--parallel', type=positive, default=1, help='points at once (1)'
+    '--parallel',
+    type=positive,
+    default=1,
+    help='how many points run at once (1); they share the devices: JAX takes '
+    "75 %% of a GPU's memory for each, and a TPU belongs to one process",
   )
   group.add_argument(
     '--dry_run',
@@ -89,27 +94,26 @@ def _add_table(command: argparse.ArgumentParser) -> None:
     "the search's metric, or the run's CheckpointConfig.best_metric",
   )
   group.add_argument(
-    '--csv', type=pathlib.Path, metavar='FILE', help='write it here as well'
+    '--csv',
+    type=pathlib.Path,
+    metavar='FILE',
+    help='write the table to this file as well',
   )
   group.add_argument(
     '--plots',
     type=pathlib.Path,
     metavar='DIR',
-    help='draw it here as well',
+    help='draw the table into this folder as well',
   )
 
 
 def sweep(options: argparse.Namespace) -> None:
   """Runs a sweep, or shows what has come of some."""
-  if options.action == 'table':
-    if options.gin_file or options.gin or options.sweep:
-      raise ValueError(
-        '`gemb sweep table` takes --workdir, --metric, --csv and --plots: what '
-        'the sweep is, its folder tells.'
-      )
+  if options.action == 'show':
+    _check_show(options)
     _show(options)
     return
-  _check(options)
+  _check_run(options)
   from gemb.sweep import reading, resolving
 
   asked = reading.read_sweep(options.sweep)
@@ -117,14 +121,27 @@ def sweep(options: argparse.Namespace) -> None:
     _launch(options, asked)
     return
   run, text = load_run(options)
-  points = resolving.resolve(asked, run, text)
+  points = resolving.resolve(asked, run, text, options.metric)
   if options.dry_run:
     _tell(asked, points)
     return
   _run(options, asked, points, run, text)
 
 
-def _check(options: argparse.Namespace) -> None:
+def _check_show(options: argparse.Namespace) -> None:
+  """Raises ValueError if there are options that a table does not take."""
+  given = (
+    *(options.gin_file, options.gin, options.sweep, options.job),
+    *(options.retries != 1, options.parallel != 1, options.dry_run),
+  )
+  if any(given):
+    raise ValueError(
+      '`gemb sweep show` takes --workdir, --metric, --csv and --plots: what '
+      'the sweep is, its folder tells.'
+    )
+
+
+def _check_run(options: argparse.Namespace) -> None:
   """Raises ValueError unless a sweep can be run with these options."""
   if not options.gin_file or not options.sweep:
     raise ValueError(
@@ -134,7 +151,7 @@ def _check(options: argparse.Namespace) -> None:
   if len(options.workdir) > 1:
     raise ValueError(
       f'--workdir is given {len(options.workdir)} times; a sweep has one '
-      'folder. `gemb sweep table` takes several.'
+      'folder. `gemb sweep show` takes several.'
     )
   if options.retries < 0:
     raise ValueError(
@@ -142,12 +159,12 @@ def _check(options: argparse.Namespace) -> None:
     )
 
 
-def _tell(asked: Any, points: list[dict[str, Any]]) -> None:
+def _tell(asked: Any, points: list[Any]) -> None:
   """Tells what would be run."""
   from gemb.sweep.points import describe
 
   for number, point in enumerate(points, 1):
-    print(f'{number} of {len(points)}: {describe(point)}')
+    print(f'{number} of {len(points)}: {describe(point.changes)}')
   if asked.search:
     print(
       f'{asked.search.trials} trials of {asked.search.metric} over '
@@ -156,7 +173,11 @@ def _tell(asked: Any, points: list[dict[str, Any]]) -> None:
 
 
 def _run(
-  options: argparse.Namespace, asked: Any, points: Any, run: Any, text: str
+  options: argparse.Namespace,
+  asked: Any,
+  points: list[Any],
+  run: Any,
+  text: str,
 ) -> None:
   from gemb.sweep import sweeping
   from gemb.sweep.family import open_family
@@ -164,24 +185,24 @@ def _run(
   pace = sweeping.Pace(
     retries=options.retries, parallel=options.parallel, say=_say
   )
-  family = open_family(options.workdir[0], run, text)
-  with family.claimed():
+  with open_family(options.workdir[0], run, text) as family:
     if asked.search:
-      failed = sweeping.run_search(family, asked.search, asked.text, pace)
+      wrong = sweeping.run_search(family, asked.search, asked.text, pace)
     else:
-      failed = sweeping.run_points(family, points, asked.text, pace)
-    _show(options)
-  if failed:
-    raise RuntimeError(
-      f'{len(failed)} points have failed: {"; ".join(failed)}. Their folders '
-      'have log.txt; the same command tries them again.'
-    )
+      changes = [point.changes for point in points]
+      wrong = sweeping.run_points(family, changes, asked.text, pace)
+    try:
+      _show(options)
+    finally:
+      # Even where the table cannot be written.
+      if wrong:
+        raise RuntimeError(wrong)
 
 
 def _launch(options: argparse.Namespace, asked: Any) -> None:
   from gemb import config
   from gemb.sweep import launching, resolving
-  from gemb.sweep.family import open_family
+  from gemb.sweep.family import open_family, plan_family
 
   if asked.search:
     raise ValueError(
@@ -193,13 +214,17 @@ def _launch(options: argparse.Namespace, asked: Any) -> None:
     options.gin_file, options.gin, root='Job', program_of='Run'
   )
   points = resolving.resolve(asked, job.run, program)
-  folder = options.workdir[0]
-  if options.dry_run:
-    launching.show_launch(folder, points, job, program, text, options.job)
-    return
-  family = open_family(folder, job.run, program)
-  with family.claimed():
-    launching.launch_points(family, points, asked.text, job, text, options.job)
+  given = options.workdir[0], job.run, program
+  opened = (
+    contextlib.nullcontext(plan_family(*given))
+    if options.dry_run
+    else open_family(*given)
+  )
+  with opened as family:
+    launching.launch_points(
+      *(family, points, asked.text, job, text, options.job),
+      dry_run=options.dry_run,
+    )
 
 
 def _show(options: argparse.Namespace) -> None:

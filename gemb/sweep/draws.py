@@ -26,6 +26,10 @@ class Numbers:
   whole: bool = False
 
   def __post_init__(self):
+    if not (math.isfinite(self.low) and math.isfinite(self.high)):
+      raise ValueError(
+        f'an axis goes from {self.low} to {self.high}; both must be finite.'
+      )
     if not self.low < self.high:
       raise ValueError(
         f'an axis goes from {self.low} to {self.high}; the first must be less.'

@@ -4,7 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gemb import config, files
@@ -31,28 +31,29 @@ class Family:
   Attributes:
     root: the folder.
     run: that all are made from.
+    program: the gin program of it, as it is in base.gin.
   """
 
   root: pathlib.Path
   run: Run
+  program: str
 
   @property
   def base(self) -> pathlib.Path:
     """The gin file of the run that all are made from."""
     return self.root / 'base.gin'
 
-  def claimed(self) -> contextlib.AbstractContextManager[None]:
-    """Keeps other sweeps out; raises ValueError if one is in the folder."""
-    return locks.claim(self.root, 'swept')
-
   def files(self, name: str) -> list[str]:
     """Returns the gin files of one run, in order."""
-    return [str(self.base), str(self.root / name / 'point.gin')]
+    return [str(self.base), str(self._point(name))]
 
   def name_of(self, changes: Mapping[str, Any]) -> str:
-    """Returns the folder of a run that is known by its values alone."""
-    lines = sorted(gin_text(changes).splitlines())
-    text = '\n'.join([self.base.read_text(encoding='utf-8'), *lines])
+    """Returns the folder of a run that is known by its values alone.
+
+    Args:
+      changes: in the form that equal ones have (`resolving.whole_names`).
+    """
+    text = self.program + gin_text(changes)
     key = hashlib.blake2b(text.encode(), digest_size=5).hexdigest()
     return f'{POINTS}/{key}'
 
@@ -66,8 +67,8 @@ class Family:
     Raises:
       ValueError: if the folder holds another run, or this one cannot be.
     """
-    folder = make_workdir(self.root / name).root
-    point, text = folder / 'point.gin', gin_text(changes)
+    make_workdir(self.root / name)
+    point, text = self._point(name), gin_text(changes)
     if point.is_file() and point.read_text(encoding='utf-8') != text:
       raise ValueError(
         f'{point} holds other values than this run is to have; delete its '
@@ -79,6 +80,10 @@ class Family:
   def load(self, name: str) -> Run:
     """Returns one run that has begun."""
     return config.load(self.files(name))[0]
+
+  def has_begun(self, name: str) -> bool:
+    """Returns whether a run's folder is there, and not deleted since."""
+    return self._point(name).is_file()
 
   def has_ended(self, name: str, run: Run) -> bool:
     """Returns whether a run has its last checkpoint, and its evaluation."""
@@ -97,30 +102,53 @@ class Family:
       if key.startswith('eval/')
     }
 
+  def _point(self, name: str) -> pathlib.Path:
+    return self.root / name / 'point.gin'
 
-def open_family(folder: pathlib.Path, run: Run, program: str) -> Family:
-  """Begins the folder of a family, or opens it.
+
+@contextlib.contextmanager
+def open_family(
+  folder: pathlib.Path, run: Run, program: str
+) -> Iterator[Family]:
+  """Begins the folder of a family, or opens it, and keeps others out of it.
 
   Args:
     folder: of the family.
     run: that all are made from.
     program: the gin program of it.
 
+  Yields:
+    The family.
+
   Raises:
     FileNotFoundError: if `gemb cache` has not made the run's tokenizer.
-    ValueError: if it was begun with another run.
+    ValueError: if it was begun with another run, or another process is in it.
   """
   # The first to begin would train one on its own tasks alone, for all.
   load_tokenizer(run.data.tokenizer)
-  family = Family(root=make_workdir(folder).root, run=run)
-  if not family.base.is_file():
-    files.write_file(family.base, program)
-  was = config.load([str(family.base)])[0]
-  if was != run:
-    found = differences(dataclasses.asdict(was), dataclasses.asdict(run))
+  root = make_workdir(folder).root
+  with locks.claim(root, 'swept'):
+    family = plan_family(root, run, program)
+    if not family.base.is_file():
+      files.write_file(family.base, family.program)
+    yield family
+
+
+def plan_family(folder: pathlib.Path, run: Run, program: str) -> Family:
+  """Returns the family that `open_family` opens; writes nothing.
+
+  Raises:
+    ValueError: if it was begun with another run.
+  """
+  root = folder.absolute()
+  if not (root / 'base.gin').is_file():
+    return Family(root=root, run=run, program=program)
+  family = find_family(root)
+  if family.run != run:
+    found = differences(dataclasses.asdict(family.run), dataclasses.asdict(run))
     more = f', and {len(found) - 3} more' if len(found) > 3 else ''
     raise ValueError(
-      f'{family.root} was begun with another run, that of {family.base}: '
+      f'{root} was begun with another run, that of {family.base}: '
       f'{"; ".join(found[:3])}{more}. Give the same gin files and bindings, or '
       'choose another --workdir.'
     )
@@ -134,12 +162,14 @@ def find_family(folder: pathlib.Path) -> Family:
     FileNotFoundError: if the folder holds none.
   """
   root = folder.absolute()
-  if not (root / 'base.gin').is_file():
+  base = root / 'base.gin'
+  if not base.is_file():
     raise FileNotFoundError(
       f'{root} holds no sweep (no base.gin); give the --workdir of a `gemb '
       'sweep`.'
     )
-  return Family(root=root, run=config.load([str(root / 'base.gin')])[0])
+  program = base.read_text(encoding='utf-8')
+  return Family(root=root, run=config.load([str(base)])[0], program=program)
 
 
 def gin_text(changes: Mapping[str, Any], about: Iterable[str] = ()) -> str:

@@ -1,26 +1,26 @@
 """The points of a sweep as the tasks of one job, on other machines."""
 
 import pathlib
-import tempfile
 from collections.abc import Sequence
 
-from gemb import config
 from gemb.launch.config import Job
 from gemb.launch.job import launch_tasks
 from gemb.launch.place import Task
-from gemb.sweep.family import Family, open_family
-from gemb.sweep.record import Record, read_record
-from gemb.sweep.resolving import Changes
+from gemb.sweep.family import Family
+from gemb.sweep.record import Record
+from gemb.sweep.resolving import Resolved
 from gemb.sweep.sweeping import write_points
 
 
 def launch_points(
   family: Family,
-  points: Sequence[Changes],
+  points: Sequence[Resolved],
   given: str,
   job: Job,
   text: str,
   folder: pathlib.Path,
+  *,
+  dry_run: bool = False,
 ) -> None:
   """Launches the points that have not ended.
 
@@ -29,62 +29,37 @@ def launch_points(
 
   Args:
     family: whose points they are.
-    points: resolved.
+    points: of it.
     given: the sweep's file.
     job: whose run they are made from.
     text: the gin program of it.
     folder: of the job.
+    dry_run: print what would be launched instead, and write nothing.
 
   Raises:
     ValueError: if all have ended, or the job cannot be launched.
     OSError: if a program is not installed.
     RuntimeError: if a command fails.
   """
-  record = Record(given=given, points=read_record(family.root).points)
-  runs = write_points(family, points, record)
-  names = [
-    name for name, run in runs.items() if not family.has_ended(name, run)
-  ]
-  if not names:
-    raise ValueError(f'All {len(runs)} points have ended; nothing is launched.')
-  tasks = _tasks(family, names, job.workdir or str(family.root))
-  launch_tasks(job, text, tasks, folder)
+  tasks = _tasks(family, points, job.workdir or str(family.root))
+  if not tasks:
+    raise ValueError(
+      f'All {len(points)} points have ended; nothing is launched.'
+    )
+  if not dry_run:
+    changes = [point.changes for point in points]
+    write_points(family, changes, Record(given=given))
+  launch_tasks(job, text, tasks, folder, dry_run=dry_run)
 
 
-def show_launch(
-  root: pathlib.Path,
-  points: Sequence[Changes],
-  job: Job,
-  program: str,
-  text: str,
-  folder: pathlib.Path,
-) -> None:
-  """Prints what would be launched; writes nothing.
-
-  Args:
-    root: folder of the sweep.
-    points: resolved.
-    job: whose run they are made from.
-    program: the gin program of the run.
-    text: that of the job.
-    folder: of the job.
-
-  Raises:
-    ValueError: if the job cannot be launched.
-  """
-  with tempfile.TemporaryDirectory() as elsewhere:
-    family = open_family(pathlib.Path(elsewhere), job.run, program)
-    names = list(write_points(family, points, Record()))
-    tasks = _tasks(family, names, job.workdir or str(root.absolute()))
-    launch_tasks(job, text, tasks, folder, dry_run=True)
-
-
-def _tasks(family: Family, names: Sequence[str], root: str) -> list[Task]:
+def _tasks(family: Family, points: Sequence[Resolved], root: str) -> list[Task]:
+  names = [family.name_of(point.changes) for point in points]
   return [
     Task(
       name=pathlib.PurePath(name).name,
-      program=config.load(family.files(name))[1],
+      program=point.program,
       workdir=f'{root}/{name}',
     )
-    for name in names
+    for name, point in zip(names, points, strict=True)
+    if not family.has_ended(name, point.run)
   ]

@@ -4,11 +4,13 @@ A gin file names a value with its module, which `whole_name` finds; a command
 line, and so a sweep, with the end of it.
 """
 
+import contextlib
 import dataclasses
+import typing
 from collections.abc import Iterator
 from typing import Any
 
-from gemb.config_values import leaves, nearest
+from gemb.config_values import fit, leaves, literal, nearest
 from gemb.run import Run
 
 
@@ -46,13 +48,54 @@ def whole_name(run: Run, name: str) -> str:
   return f'{scope}{slash}{found[0]}.{parameter}'
 
 
+def canonical(run: Run, name: str, value: Any) -> Any:
+  """Returns a value as all that are equal to it are written.
+
+  That is 1 as 1.0 in a field of floats, and a dictionary in the order of its
+  keys. One that does not fit stays as it is.
+
+  Args:
+    run: that has the value.
+    name: the whole one.
+    value: that it is to have.
+  """
+  part, parameter = _named(run, name)[0]
+  with contextlib.suppress(TypeError):
+    value = fit(value, typing.get_type_hints(type(part))[parameter])
+  return _in_order(value)
+
+
 def value_in(run: Run, name: str) -> Any:
   """Returns the value of a whole name; None where the run has several."""
-  cls, _, parameter = name.rpartition('/')[2].rpartition('.')
-  found = [
-    getattr(part, parameter) for part in _parts(run) if _class_name(part) == cls
-  ]
+  found = _values(run, name)
   return found[0] if len(found) == 1 else None
+
+
+def has_value(run: Run, name: str, value: Any) -> bool:
+  """Returns whether a run has a value wherever its whole name says.
+
+  A name with a scope says one part at least, any other all of its class.
+  """
+  found = [each == value for each in _values(run, name)]
+  return any(found) if '/' in name else all(found)
+
+
+def _values(run: Run, name: str) -> list[Any]:
+  return [getattr(part, parameter) for part, parameter in _named(run, name)]
+
+
+def _named(run: Run, name: str) -> list[tuple[Any, str]]:
+  """Returns the parts of a whole name's class, each with the parameter."""
+  cls, _, parameter = name.rpartition('/')[2].rpartition('.')
+  return [(part, parameter) for part in _parts(run) if _class_name(part) == cls]
+
+
+def _in_order(value: Any) -> Any:
+  if type(value) is dict:
+    return {key: _in_order(value[key]) for key in sorted(value, key=literal)}
+  if type(value) in (tuple, list):
+    return type(value)(map(_in_order, value))
+  return value
 
 
 def _parts(tree: Any) -> Iterator[Any]:

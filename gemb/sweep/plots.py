@@ -19,15 +19,15 @@ _MARKERS = 'os^Dv'
 _COLORS = (plot_style.BLUE, plot_style.GREEN, plot_style.PURPLE)
 
 
-def draw_table(table: Table) -> Plot:
-  """Draws the points that have ended, and a line through the best of each.
+def draw_table(table: Table) -> Plot | None:
+  """Draws the points that have a score, and a line through the best of each.
 
-  Raises:
-    ValueError: if nothing differs, or nothing has ended.
+  Returns:
+    The plot; None if no point has one, or nothing differs.
   """
   rows = [row for row in table.rows if table.best_metric in row.scores]
   if not rows or not table.axes:
-    raise ValueError('There is nothing to plot: no two points have ended.')
+    return None
   title = f'{len(rows)} points by {table.best_metric}'
   with plot_style.applied():
     figure, panels = plot_style.new_panels(title, len(table.axes))

@@ -68,7 +68,8 @@ def read_sweep(path: pathlib.Path) -> Sweep:
     found = _read_root(read_yaml(text, str(path)))
   if isinstance(found, Search):
     return Sweep(file=str(path), text=text, search=found)
-  _check_points(found, str(path))
+  if not found:
+    raise ValueError(f'{path} has no point; give one at least.')
   return Sweep(file=str(path), text=text, points=tuple(found))
 
 
@@ -218,18 +219,3 @@ def _placed(node: YamlNode, make: Callable[[], Any]) -> Any:
     # An inner part has told its own.
     told = str(error).startswith(f'{node.file}:')
     raise (error if told else node.wrong(str(error))) from None
-
-
-def _check_points(found: Sequence[Point], file: str) -> None:
-  """Raises ValueError if there are none, or one is there twice."""
-  if not found:
-    raise ValueError(f'{file} has no point; give one at least.')
-  first: dict[str, int] = {}
-  for number, point in enumerate(found, 1):
-    text = points.describe(dict(sorted(point.items())))
-    if text in first:
-      raise ValueError(
-        f'{file}: points {first[text]} and {number} are the same, {text}; keep '
-        'one.'
-      )
-    first[text] = number

@@ -4,7 +4,6 @@ A process writes to the log of its run and holds a lock on it while it lives,
 even where the sweep that started it was killed.
 """
 
-import collections
 import contextlib
 import dataclasses
 import fcntl
@@ -14,7 +13,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import IO, Any
 
 from gemb import files, stopping
@@ -22,8 +21,8 @@ from gemb.data import locks
 
 _LOOK_SECONDS = 0.1  # between two looks at whether a process has ended
 _BEGINS = '$ '  # a line of the log, in which an attempt begins
-# The same again would end the same: its loss was not finite, or it is wrong.
-_FOR_GOOD = (1, 2)
+_SAYS = 'gemb: '  # begins the sentence in which a process tells why it ended
+TO_MEND = 2  # status of one that the user has to mend something for
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -53,7 +52,7 @@ class Task:
 
 def run_tasks(
   tasks: Iterator[Task],
-  ended: Callable[[Task, str], None],
+  ended: Callable[[Task, int, str], None],
   *,
   retries: int,
   parallel: int,
@@ -65,16 +64,16 @@ def run_tasks(
 
   Args:
     tasks: the next one is asked for when there is room for it.
-    ended: told of each, with the reason if it has failed for good, else ''.
-    retries: of one that has failed.
+    ended: told of each, with the status of its process and the reason if it
+      has failed for good, else ''.
+    retries: of one that has died.
     parallel: at once, at most.
     say: told of retries and waiting.
 
   Raises:
     stopping.Stopped: if this process, or one of those, was asked to stop.
   """
-  running: dict[subprocess.Popen, Task] = {}
-  attempts: collections.Counter[pathlib.Path] = collections.Counter()
+  running: dict[subprocess.Popen, tuple[Task, int]] = {}  # and which attempt
   more = True
   with _asked_to_stop(), _ended_together(running):
     while more or running:
@@ -82,18 +81,19 @@ def run_tasks(
         task = next(tasks, None)
         more = task is not None
         if task:
-          running[_start(task, say)] = task
+          running[_start(task, say)] = task, 1
       for process in [p for p in running if p.poll() is not None]:
-        task = running.pop(process)
-        attempts[task.folder] += 1
-        reason = _reason(task, process.returncode)
-        if _goes_on(process.returncode, attempts[task.folder], retries):
+        task, attempt = running.pop(process)
+        status = process.returncode
+        said = _last_attempt(task)
+        reason = _reason(said, status)
+        if _has_died(said, status) and attempt <= retries:
           say(f'{task.folder.name}: {reason}; once more.')
-          running[_start(task, say)] = task
+          running[_start(task, say)] = task, attempt + 1
           continue
         if reason:
-          _write_failure(task, process.returncode, reason)
-        ended(task, reason)
+          _write_failure(task, status, reason)
+        ended(task, status, reason)
       time.sleep(_LOOK_SECONDS)
 
 
@@ -138,25 +138,39 @@ def _claim(log: IO[bytes], task: Task, say: Callable[[str], None]) -> None:
     fcntl.flock(log, fcntl.LOCK_EX)
 
 
-def _goes_on(status: int, attempts: int, retries: int) -> bool:
-  """Returns whether a run is started again."""
+def _last_attempt(task: Task) -> list[str]:
+  """Returns the lines that a task's last process has said."""
+  lines = task.log.read_text(encoding='utf-8', errors='replace').splitlines()
+  begun = [i for i, line in enumerate(lines) if line.startswith(_BEGINS)]
+  return [line for line in lines[begun[-1] + 1 :] if line.strip()]
+
+
+def _has_died(said: Sequence[str], status: int) -> bool:
+  """Returns whether a process might do better if it were started again.
+
+  Not where the same would end the same: the user has to mend something, or it
+  has told that its loss is not finite. Python ends with the same status where
+  something was raised that nobody foresaw.
+
+  Raises:
+    stopping.Stopped: if the process was asked to stop.
+  """
   if status in (stopping.EXIT_STATUS, 130):
     raise stopping.Stopped(
       'a run was asked to stop, and has saved; the same command goes on.'
     )
-  return status != 0 and status not in _FOR_GOOD and attempts <= retries
+  told = status == 1 and any(line.startswith(_SAYS) for line in said)
+  return status not in (0, TO_MEND) and not told
 
 
-def _reason(task: Task, status: int) -> str:
+def _reason(said: Sequence[str], status: int) -> str:
   """Returns why a process has ended, in words; '' if it has done its work."""
   if status == 0:
     return ''
   if status < 0:
     return f'ended by {signal.Signals(-status).name}'
-  lines = task.log.read_text(encoding='utf-8', errors='replace').splitlines()
-  lines = [line for line in lines if line.strip()]
-  last = lines[-1] if not lines[-1].startswith(_BEGINS) else ''
-  return last.removeprefix('gemb: ') or f'status {status}'
+  told = [line for line in said if line.startswith(_SAYS)] or said
+  return told[-1].removeprefix(_SAYS) if told else f'status {status}'
 
 
 def _write_failure(task: Task, status: int, reason: str) -> None:
@@ -184,7 +198,7 @@ def _asked_to_stop() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _ended_together(running: dict[subprocess.Popen, Task]) -> Iterator[None]:
+def _ended_together(running: Collection[subprocess.Popen]) -> Iterator[None]:
   """Has the processes that still run save and end, if something is raised."""
   try:
     yield

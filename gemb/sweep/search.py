@@ -3,15 +3,18 @@
 All that Optuna knows is in the journal, so that a search that was killed goes
 on: a trial that was asked and not told is handed out again, under its number.
 The sampler is seeded by the number of the trial: a search that was killed asks
-for the same as one that was not.
+for the same as one that was not, where trials run one after another.
 """
 
+import collections
 import dataclasses
 import functools
+import json
 import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from gemb import files
 from gemb.data.sampling import generator
 from gemb.sweep.draws import Draw
 from gemb.sweep.points import Point
@@ -81,20 +84,22 @@ class Study:
 
     Args:
       search: what is searched.
-      journal: the file.
+      journal: the file, which no other process uses.
 
     Raises:
-      ValueError: if Optuna is not installed.
+      ValueError: if Optuna is not installed, or the journal is damaged or of
+        another search.
     """
     self._optuna = load_optuna()
     self._search = search
-    backend = self._optuna.storages.journal.JournalFileBackend(str(journal))
-    self._study = self._optuna.create_study(
-      storage=self._optuna.storages.JournalStorage(backend),
-      study_name=_NAME,
-      direction='maximize',
-      load_if_exists=True,
-    )
+    _drop_half_line(journal)
+    try:
+      self._study = self._open(journal)
+    except json.JSONDecodeError as error:
+      raise ValueError(
+        f'{journal} is damaged ({error}); delete it, and the search begins '
+        'anew: its first trials, which have ended, are not run again.'
+      ) from error
     self._check_same()
     self._space = {
       name: axis.distribution(self._optuna)
@@ -109,7 +114,7 @@ class Study:
         yield self._trial(trial)
       else:  # the search was killed while it asked: nobody has seen it
         self._study.tell(trial.number, state=states.FAIL)
-    while (number := self._asked()) < self._search.trials:
+    while (number := len(self._handed_out())) < self._search.trials:
       self._study.sampler = self._sampler(number)
       yield self._trial(self._study.ask(self._space))
 
@@ -120,6 +125,19 @@ class Study:
       self._study.tell(trial.number, state=failed)
     else:
       self._study.tell(trial.number, score)
+
+  def states(self) -> collections.Counter[str]:
+    """Returns how many trials are RUNNING, COMPLETE or FAIL, as Optuna says."""
+    return collections.Counter(trial.state.name for trial in self._handed_out())
+
+  def _open(self, journal: pathlib.Path) -> Any:
+    backend = self._optuna.storages.journal.JournalFileBackend(str(journal))
+    return self._optuna.create_study(
+      storage=self._optuna.storages.JournalStorage(backend),
+      study_name=_NAME,
+      direction='maximize',
+      load_if_exists=True,
+    )
 
   def _check_same(self) -> None:
     """Raises ValueError if the journal is of another search."""
@@ -133,12 +151,13 @@ class Study:
       )
     self._study.set_user_attr('search', now)
 
-  def _asked(self) -> int:
-    """Returns how many trials were handed out."""
-    return sum(
-      trial.params.keys() == self._space.keys()
+  def _handed_out(self) -> list[Any]:
+    """Returns the trials that somebody has seen."""
+    return [
+      trial
       for trial in self._study.get_trials(deepcopy=False)
-    )
+      if trial.params.keys() == self._space.keys()
+    ]
 
   def _sampler(self, number: int) -> Any:
     key = int(generator(self._search.seed, 'search', number).integers(2**31))
@@ -156,6 +175,19 @@ class Study:
       for name, axis in self._search.axes.items()
     }
     return Trial(number=trial.number, point=point)
+
+
+def _drop_half_line(journal: pathlib.Path) -> None:
+  """Cuts a journal to whole lines.
+
+  A machine that dies may leave half a line at its end. Optuna passes over it
+  when it reads, and would write on behind it.
+  """
+  if journal.is_file():
+    content = journal.read_bytes()
+    whole = content[: content.rfind(b'\n') + 1]
+    if whole != content:
+      files.write_file(journal, whole)
 
 
 def _different(was: dict[str, Any], now: dict[str, Any]) -> list[str]:
@@ -178,7 +210,7 @@ def load_optuna() -> Any:
   except ModuleNotFoundError as error:
     raise ValueError(
       f'A search needs {error.name}, which is not installed: pip install '
-      '"gemb[search]".'
+      "-e '.[search]'."
     ) from error
   optuna.logging.set_verbosity(optuna.logging.WARNING)
   return optuna

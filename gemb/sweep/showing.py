@@ -38,10 +38,10 @@ def show(
   for path in (folders[0] / f'{name}.csv', csv):
     if path:
       files.write_file(path, numbers)
-  if not table.axes or not any(row.scores for row in table.rows):
-    print('Nothing is plotted: no points that differ have ended.')
-    return
   plot = draw_table(table)
+  if not plot:
+    print('Nothing is plotted: no points that differ have a score.')
+    return
   for folder in (folders[0], plots):
     if folder:
       print(files.write_file(folder / f'{name}.svg', plot.svg))

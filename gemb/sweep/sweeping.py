@@ -4,7 +4,7 @@ import dataclasses
 import pathlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from gemb.run import Run
@@ -12,7 +12,7 @@ from gemb.sweep.family import Family
 from gemb.sweep.points import describe
 from gemb.sweep.record import Record, read_record, write_record
 from gemb.sweep.resolving import Changes, whole_names
-from gemb.sweep.running import Task, run_tasks
+from gemb.sweep.running import TO_MEND, Task, run_tasks
 from gemb.sweep.search import Search, Study, Trial
 
 JOURNAL = 'optuna.journal'
@@ -42,14 +42,12 @@ class _Started:
     run: that it is.
     shown: what it is called in lines that are said.
     begun: when, in seconds.
-    trial: of a search, which it is.
   """
 
   name: str
   run: Run
   shown: str
   begun: float
-  trial: Trial | None = None
 
 
 def train_command(family: Family, name: str) -> list[str]:
@@ -92,8 +90,8 @@ def write_points(
 
 def run_points(
   family: Family, points: Sequence[Changes], given: str, pace: Pace
-) -> list[str]:
-  """Runs the points that have not ended; returns which failed, and why.
+) -> str:
+  """Runs the points that have not ended.
 
   Args:
     family: whose points they are.
@@ -101,11 +99,14 @@ def run_points(
     given: the sweep's file.
     pace: how they are run.
 
+  Returns:
+    Which have failed, and why, in a sentence; '' if none has.
+
   Raises:
     stopping.Stopped: if it was asked to stop; all runs have saved.
   """
-  record = dataclasses.replace(read_record(family.root), given=given)
-  runs = write_points(family, points, record)
+  runs = write_points(family, points, Record(given=given))
+  failed = []
 
   def tasks() -> Iterator[Task]:
     for number, name in enumerate(runs):
@@ -114,19 +115,26 @@ def run_points(
       if family.has_ended(name, runs[name]):
         pace.say(f'{shown}: has ended before.')
         continue
-      pace.say(f'{shown}: begins.')
-      started = _Started(
-        name=name, run=runs[name], shown=shown, begun=time.monotonic()
-      )
-      yield task_of(family, name, started)
+      yield _begin(family, name, runs[name], shown, pace)
 
-  return _run(tasks(), lambda *_: None, pace)
+  def ended(started: _Started, status: int, reason: str) -> None:
+    if reason:
+      failed.append(f'{started.name} ({reason})')
+
+  _run(tasks(), ended, pace)
+  if not failed:
+    return ''
+  return (
+    f'{len(failed)} of {len(runs)} points have failed: {"; ".join(failed)}. '
+    'Their folders have log.txt; the same command tries them again.'
+  )
 
 
-def run_search(
-  family: Family, search: Search, given: str, pace: Pace
-) -> list[str]:
-  """Runs the trials that have not ended; returns which failed, and why.
+def run_search(family: Family, search: Search, given: str, pace: Pace) -> str:
+  """Runs the trials that have not ended.
+
+  One that has failed is told to Optuna, but for what the user has to mend: the
+  others would fail by it too. There the search stops, and goes on with it.
 
   Args:
     family: whose points the trials are.
@@ -134,73 +142,101 @@ def run_search(
     given: the sweep's file.
     pace: how they are run.
 
+  Returns:
+    That no trial has a score, in a sentence; '' if one has.
+
   Raises:
     ValueError: if the folder holds another search, or Optuna is not installed.
+    RuntimeError: if there is something to be mended.
     stopping.Stopped: if it was asked to stop; all runs have saved.
   """
   study = Study(search, family.root / JOURNAL)
+  # Those of one point run once: {its name: the trials that wait for it}.
+  waiting: dict[str, list[Trial]] = {}
 
-  def tell(trial: Trial, name: str, run: Run, reason: str) -> None:
-    scores = {} if reason else family.scores(name, run)
-    study.tell(trial, scores.get(search.metric))
+  def tell(name: str, score: float | None) -> None:
+    for trial in waiting.pop(name):
+      study.tell(trial, score)
 
   def tasks() -> Iterator[Task]:
     for trial in study.trials():
       shown = f'trial {trial.number + 1}: {describe(trial.point)}'
       try:
-        name, run = _begin_trial(family, trial, search, given)
+        name, run = _write_trial(family, trial, search, given)
       except ValueError as error:
         pace.say(f'{shown}: cannot be: {error}')
         study.tell(trial, None)
         continue
-      if family.has_ended(name, run):
+      waiting.setdefault(name, []).append(trial)
+      if len(waiting[name]) > 1:
+        pace.say(f'{shown}: is running already.')
+      elif family.has_ended(name, run):
         pace.say(f'{shown}: has ended before.')
-        tell(trial, name, run, '')
-        continue
-      pace.say(f'{shown}: begins.')
-      started = _Started(
-        name=name, run=run, shown=shown, begun=time.monotonic(), trial=trial
+        tell(name, family.scores(name, run).get(search.metric))
+      else:
+        yield _begin(family, name, run, shown, pace)
+
+  def ended(started: _Started, status: int, reason: str) -> None:
+    if status == TO_MEND:
+      raise RuntimeError(
+        f'{started.shown}: {reason.rstrip(".")}. The search has stopped, and '
+        'goes on with this trial.'
       )
-      yield task_of(family, name, started)
+    scores = {} if reason else family.scores(started.name, started.run)
+    tell(started.name, scores.get(search.metric))
 
-  def ended(started: _Started, reason: str) -> None:
-    if started.trial:
-      tell(started.trial, started.name, started.run, reason)
-
-  return _run(tasks(), ended, pace)
+  _run(tasks(), ended, pace)
+  return _summary(study.states(), pace)
 
 
-def _begin_trial(
+def _summary(states: Mapping[str, int], pace: Pace) -> str:
+  """Says how many trials have failed; returns a sentence if all have."""
+  trials, failed = sum(states.values()), states.get('FAIL', 0)
+  after = 'what has failed is not tried again, but more `trials` are.'
+  if failed == trials:
+    return (
+      f'None of the {trials} trials has a score. Their folders have log.txt; '
+      + after
+    )
+  if failed:
+    pace.say(f'{failed} of {trials} trials have failed; {after}')
+  return ''
+
+
+def _write_trial(
   family: Family, trial: Trial, search: Search, given: str
 ) -> tuple[str, Run]:
+  """Begins the folder of a trial; returns its name and run."""
   changes = whole_names(trial.point, family.run)
   record = dataclasses.replace(
     read_record(family.root), given=given, metric=search.metric
   )
-  (name,), (run,) = zip(
-    *write_points(family, [changes], record).items(), strict=True
-  )
-  return name, run
+  (found,) = write_points(family, [changes], record).items()
+  return found
+
+
+def _begin(family: Family, name: str, run: Run, shown: str, pace: Pace) -> Task:
+  """Says that a point begins; returns its task."""
+  pace.say(f'{shown}: begins.')
+  started = _Started(name=name, run=run, shown=shown, begun=time.monotonic())
+  return task_of(family, name, started)
 
 
 def _run(
   tasks: Iterator[Task],
-  ended: Callable[[_Started, str], None],
+  ended: Callable[[_Started, int, str], None],
   pace: Pace,
-) -> list[str]:
-  """Runs tasks, and says what came of each; returns which failed, and why."""
-  failed = []
+) -> None:
+  """Runs tasks, and says what came of each."""
 
-  def say_ended(task: Task, reason: str) -> None:
+  def say_ended(task: Task, status: int, reason: str) -> None:
     started = task.about
     seconds = time.monotonic() - started.begun
     found = (
       f'failed: {reason.rstrip(".")}' if reason else f'ended in {seconds:.0f} s'
     )
     pace.say(f'{started.shown}: {found}.')
-    if reason:
-      failed.append(f'{started.name} ({reason})')
-    ended(started, reason)
+    ended(started, status, reason)
 
   run_tasks(
     tasks,
@@ -209,4 +245,3 @@ def _run(
     parallel=pace.parallel,
     say=pace.say,
   )
-  return failed

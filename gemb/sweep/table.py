@@ -7,8 +7,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from gemb.config_values import literal, nearest
-from gemb.evals import suite
+from gemb.config_values import literal
 from gemb.evals.results import MISSING
 from gemb.markdown import markdown
 from gemb.run import Run
@@ -17,6 +16,7 @@ from gemb.sweep.names import value_in
 from gemb.sweep.points import short_name
 from gemb.sweep.record import read_record
 from gemb.sweep.running import is_running, read_failure
+from gemb.sweep.scores import choose_scores
 from gemb.sweep.sweeping import task_of
 from gemb.train.metrics import read_metrics
 
@@ -32,8 +32,8 @@ class Row:
     name: its own.
     values: {the whole name of a value: the value}, of every axis.
     scores: of the evaluation at its end; none if it has not ended.
-    state: 'ended', 'waiting', 'running at step n', 'stopped at step n' or
-      'failed' with the reason.
+    state: 'ended', 'waiting', 'running at step n', 'stopped at step n', 'at
+      step n' of one that was launched, or 'failed' with the reason.
   """
 
   sweep: str
@@ -50,7 +50,8 @@ class Table:
   Attributes:
     rows: the points.
     axes: whole names of the values that differ.
-    metrics: names of the scores; the first says which row is best.
+    metrics: names of the scores; the first says which row is best. None: the
+      points are not evaluated.
     sweeps: how many there are.
   """
 
@@ -62,19 +63,18 @@ class Table:
   @property
   def best_metric(self) -> str:
     """The score that says which row is best."""
-    return self.metrics[0]
+    return self.metrics[0] if self.metrics else ''
 
 
 def read_table(
   folders: Sequence[pathlib.Path], metrics: Sequence[str] = ()
 ) -> Table:
-  """Reads what has come of sweeps.
+  """Reads what has come of sweeps; points whose folder is gone are left out.
 
   Args:
     folders: of them.
-    metrics: names of scores; one without a prefix stands for all prefixes, the
-      largest of which comes first. None: what the search looks for, or else
-      what the run is judged by.
+    metrics: names of scores, as `choose_scores` takes them; none: what the
+      search looks for, or else what the run is judged by.
 
   Raises:
     FileNotFoundError: if a folder holds no sweep.
@@ -83,17 +83,18 @@ def read_table(
   families = [find_family(folder) for folder in folders]
   records = [read_record(family.root) for family in families]
   runs = [
-    {name: family.load(name) for name in record.points}
+    {n: family.load(n) for n in record.points if family.has_begun(n)}
     for family, record in zip(families, records, strict=True)
   ]
   best = records[0].metric or families[0].run.checkpoints.best_metric
-  columns = _columns([r for each in runs for r in each.values()], metrics, best)
+  all_runs = [run for each in runs for run in each.values()]
+  columns = choose_scores(all_runs, metrics, best)
   axes = list(
     dict.fromkeys(
       name
-      for record in records
-      for values in record.points.values()
-      for name in values
+      for record, found in zip(records, runs, strict=True)
+      for point in found
+      for name in record.points[point]
     )
   )
   rows = [
@@ -107,15 +108,18 @@ def read_table(
     for name, run in found.items()
   ]
 
-  def quality(row: Row) -> float:
-    return row.scores.get(columns[0], float('-inf'))
-
-  return Table(
-    rows=tuple(sorted(rows, key=quality, reverse=True)),
+  table = Table(
+    rows=tuple(rows),
     axes=tuple(name for name in axes if _differs(name, rows)),
     metrics=columns,
     sweeps=len(folders),
   )
+
+  def quality(row: Row) -> float:
+    return row.scores.get(table.best_metric, float('-inf'))
+
+  rows.sort(key=quality, reverse=True)
+  return dataclasses.replace(table, rows=tuple(rows))
 
 
 def as_markdown(table: Table) -> str:
@@ -135,7 +139,8 @@ def as_csv(table: Table) -> str:
 def _cells(table: Table, *, shown: bool) -> list[list[str]]:
   """Returns head and body; names and states come before the scores."""
   several = table.sweeps > 1
-  states = not shown or any(row.state != ENDED for row in table.rows)
+  told = not table.metrics or any(row.state != ENDED for row in table.rows)
+  states = told or not shown
   names = [short_name(name) if shown else name for name in table.axes]
   head = ['sweep'] * several + ['point', *names] + ['state'] * states
   lines = [[*head, *table.metrics]]
@@ -172,44 +177,16 @@ def _row(family: Family, name: str, run: Run, values: dict[str, Any]) -> Row:
 
 def _state(family: Family, name: str) -> str:
   task = task_of(family, name)
-  steps = [line['step'] for line in read_metrics(task.folder)]
+  step = max((line['step'] for line in read_metrics(task.folder)), default=0)
   if is_running(task):
-    return f'running at step {max(steps, default=0)}'
+    return f'running at step {step}'
   if reason := read_failure(task):
     return f'failed: {reason}'
-  return f'stopped at step {max(steps)}' if steps else 'waiting'
+  if not step:
+    return 'waiting'
+  # Of one that another machine trains nothing here knows whether it lives.
+  return f'stopped at step {step}' if task.log.is_file() else f'at step {step}'
 
 
 def _differs(name: str, rows: Sequence[Row]) -> bool:
   return len({literal(row.values[name]) for row in rows}) > 1
-
-
-def _columns(
-  runs: Sequence[Run], metrics: Sequence[str], best: str
-) -> tuple[str, ...]:
-  """Returns the scores that are shown, the first being what is sorted by."""
-  known = list(
-    dict.fromkeys(
-      name
-      for run in runs
-      for name in suite.score_names(run.evaluation, run.loss.prefixes)
-    )
-  )
-  if not known:
-    raise ValueError('These runs are not evaluated; there is nothing to show.')
-  best = best or known[-1]
-  found: list[str] = []
-  for metric in metrics or (best, _without_prefix(best)):
-    prefixes = [name for name in known if _without_prefix(name) == metric]
-    if metric not in known and not prefixes:
-      raise ValueError(
-        f'--metric={metric} is of no evaluation of these runs'
-        + nearest(metric, {*known, *map(_without_prefix, known)})
-      )
-    prefixes.sort(key=lambda name: -int(name.rpartition('@')[2]))
-    found += [metric] if metric in known else prefixes
-  return tuple(dict.fromkeys(found))
-
-
-def _without_prefix(metric: str) -> str:
-  return metric.rpartition('@')[0]

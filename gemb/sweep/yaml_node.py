@@ -4,7 +4,9 @@ YAML 1.1 takes 1e-4 for a text, no for False, 010 for 8 and 2026-01-01 for a
 date. All of them are refused here, with how to write what was meant.
 """
 
+import contextlib
 import dataclasses
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -77,7 +79,7 @@ class YamlNode:
   def _plain(self, text: str) -> Any:
     """Returns what a word without quotes stands for."""
     kind = self.node.tag.removeprefix(_BASE)
-    if kind == 'str' and not _is_number(text):
+    if kind == 'str' and text != 'None' and not _is_number(text):
       return text
     if kind == 'null':
       return None
@@ -134,16 +136,18 @@ def _readings(text: str) -> Iterator[str]:
       yield f'{mantissa}e{exponent_sign or "+"}{exponent}'
       return
   for kind in (float, lambda word: int(word, 0)):
-    try:
-      yield str(kind(text)).replace('inf', '.inf')
+    with contextlib.suppress(ValueError):
+      number = kind(text)
+      if not math.isnan(number):
+        yield str(number).replace('inf', '.inf')
       return
-    except ValueError:
-      continue
 
 
 def _remedy(text: str, kind: str) -> str:
   """Returns what is wrong with a word, and how to write it."""
   match kind:
+    case 'str' if text == 'None':
+      return "None is a text in YAML; write null, or 'None' for the text."
     case 'str':
       number = next(_readings(text))
       return f'{text} is a text in YAML and no number; write {number}.'
@@ -153,6 +157,8 @@ def _remedy(text: str, kind: str) -> str:
         f'{text} is {word} in YAML; write {str(word).lower()}, or {text!r} for '
         'the word.'
       )
+    case 'float' if 'nan' in text.lower():
+      return f'no value is {text}; write a number, or {text!r} for the text.'
     case 'int' | 'float':
       number = yaml.safe_load(text)
       return (

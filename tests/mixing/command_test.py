@@ -5,6 +5,7 @@ import json
 import pytest
 
 from gemb import main
+from gemb.data import locks
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ def test_what_is_wrong_is_told_before_anything_is_written(
   assert status == 2
   assert said in error
   assert not (tmp_path / 'search').exists()
+
+
+@pytest.mark.parametrize('name', ['rates', 'search'])
+def test_a_folder_in_which_another_process_is_at_work_is_refused(
+  run, given, trained, tmp_path, name
+):
+  folder = tmp_path / name
+  folder.mkdir()
+  with locks.hold(folder / '.lock'):
+    status, _, error = run(name, *given)
+  assert status == 2
+  assert 'by another process' in error
+  assert trained == [] and not (folder / 'base.gin').exists()
 
 
 def test_a_run_of_one_task_is_not_searched(run):

@@ -66,9 +66,9 @@ def test_each_task_is_trained_on_alone_without_decay_or_evaluation(
   tiny_gin, two_tasks, tmp_path, trained
 ):
   run, text = config.load([tiny_gin], [*two_tasks, 'Run.steps=1000'])
-  family = open_family(tmp_path, run, text)
   lines = []
-  curves = measure(family, lines.append)
+  with open_family(tmp_path, run, text) as family:
+    curves = measure(family, lines.append)
   assert [run.data.rates for run in trained] == [{'a': 1.0}, {'b': 1.0}]
   for run in trained:
     assert run.optimizer.final_fraction == 1.0

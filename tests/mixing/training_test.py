@@ -11,7 +11,8 @@ STEPS = 'gemb.run.Run.steps'
 @pytest.fixture
 def family(tiny_gin, two_tasks, tmp_path):
   run, text = config.load([tiny_gin], two_tasks)
-  return open_family(tmp_path / 'family', run, text)
+  with open_family(tmp_path / 'family', run, text) as opened:
+    yield opened
 
 
 def test_a_run_differs_in_what_was_changed_alone(family, trained):

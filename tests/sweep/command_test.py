@@ -33,7 +33,7 @@ def run(tiny_gin, tmp_path, capsys):
       f'--sweep={tmp_path / "rates.yaml"}',
       f'--workdir={tmp_path / "sweep"}',
     ]
-    if arguments[:1] == ('table',):
+    if arguments[:1] == ('show',):
       given = given[2:]
     status = main.main(['sweep', *arguments, *given])
     return status, *capsys.readouterr()
@@ -69,7 +69,7 @@ def test_a_sweep_of_two_points_runs_and_shows_its_table(
   table = said[said.index('| point') :]
   assert again.endswith(table)
   elsewhere = f'--csv={tmp_path}/x.csv', f'--plots={tmp_path}/plots'
-  status, shown, _ = run('table', '--metric=bitext/accuracy@8', *elsewhere)
+  status, shown, _ = run('show', '--metric=bitext/accuracy@8', *elsewhere)
   assert status == 0
   assert shown.startswith('| point ') and 'accuracy@16' not in shown
   assert (tmp_path / 'x.csv').read_text().count('\n') == 3
@@ -81,7 +81,7 @@ def test_points_that_fail_are_named_at_the_end(run, tokenizer, tmp_path):
   (tmp_path / 'rates.yaml').write_text(f'{YAML}  Run.seed: [0, 13]\n')
   status, said, error = run(tokenizer)
   assert status == 2
-  assert error.startswith('gemb: 2 points have failed: points/')
+  assert error.startswith('gemb: 2 of 4 points have failed: points/')
   assert '(it is the 13th.)' in error
   assert said.count('| failed: it is the 13th. |') == 2
   content = json.loads((tmp_path / 'sweep' / 'sweep.json').read_text())
@@ -138,14 +138,46 @@ def test_a_second_sweep_in_a_folder_is_refused(run, tokenizer, tmp_path):
   [
     (['--retries=-1'], '--retries is -1; it must not be negative.'),
     (['--workdir=other'], '--workdir is given 2 times'),
-    (['table', '--gin.Run.steps=2'], '`gemb sweep table` takes --workdir'),
-    (['table'], 'holds no sweep (no base.gin)'),
+    (['show', '--gin.Run.steps=2'], '`gemb sweep show` takes --workdir'),
+    (['show', '--retries=2'], '`gemb sweep show` takes --workdir'),
+    (['show', '--job=jobs/x'], '`gemb sweep show` takes --workdir'),
+    (['show'], 'holds no sweep (no base.gin)'),
+    (['--metric=bitext/acuracy'], 'did you mean bitext/accuracy'),
+    (['--job=jobs/x'], 'name one of configs/launch'),
+    (
+      ['--gin_file=configs/launch/slurm.gin'],
+      'for `gemb sweep --job`; leave it out here',
+    ),
   ],
 )
-def test_options_that_do_not_fit_are_refused(run, arguments, said):
+def test_options_that_do_not_fit_are_refused(run, tmp_path, arguments, said):
   status, _, error = run(*arguments)
   assert status == 2
   assert said in error
+  assert not (tmp_path / 'sweep').exists()
+
+
+@pytest.mark.usefixtures('quick')
+def test_points_that_fail_are_named_where_no_table_can_be_written(
+  run, tokenizer, tmp_path
+):
+  (tmp_path / 'rates.yaml').write_text(f'{YAML}  Run.seed: [13]\n')
+  (tmp_path / 'x.csv').mkdir()
+  status, _, error = run(tokenizer, f'--csv={tmp_path}/x.csv')
+  assert status == 2
+  assert error.startswith('gemb: 2 of 2 points have failed: ')
+
+
+@pytest.mark.usefixtures('quick')
+def test_a_sweep_of_runs_without_evaluation_shows_their_states(run, tokenizer):
+  status, said, error = run(
+    tokenizer,
+    '--gin.EvalConfig.bitext=()',
+    '--gin.EvalConfig.retrieval=()',
+    "--gin.CheckpointConfig.best_metric=''",
+  )
+  assert (status, error) == (0, '')
+  assert said.count('| ended |') == 2 and 'Nothing is plotted' in said
 
 
 def test_a_sweep_needs_its_file(tmp_path, capsys):

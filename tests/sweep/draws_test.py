@@ -45,6 +45,7 @@ def test_a_search_finds_the_same_values():
   ('make', 'said'),
   [
     (lambda: uniform(1, 1), 'goes from 1.0 to 1.0; the first must be less'),
+    (lambda: uniform(0, float('inf')), 'from 0.0 to inf; both must be finite'),
     (lambda: log_uniform(0, 1), 'begins at 0.0; it must be greater than 0'),
     (lambda: integers(0, 1.5), 'from 0 to 1.5; give two integers'),
     (lambda: choice([]), 'at least one value'),

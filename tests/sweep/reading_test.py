@@ -108,7 +108,6 @@ def test_the_examples_can_be_read():
       'chain:\n- grid: {A.x: [1]}\n- grid:\n    A.x: []',
       ':4: A.x has no value',
     ),
-    ('grid: {A.x: [1, 1]}', ': points 1 and 2 are the same, A.x=1; keep one.'),
     ('random: {count: 2}', ':1: axes is missing; give it here.'),
     ('random: {cuont: 2}', ':1: there is no cuont; did you mean count?'),
     (
@@ -126,6 +125,10 @@ def test_the_examples_can_be_read():
     (
       'random: {count: 1, axes: {A.x: {log_uniform: [0, 1]}}}',
       ':1: a logarithmic axis begins at 0.0',
+    ),
+    (
+      'random: {count: 1, axes: {A.x: {uniform: [0.0, .inf]}}}',
+      ':1: an axis goes from 0.0 to inf; both must be finite.',
     ),
     (
       'search: {metric: 1, trials: 1, axes: {A.x: {choice: [1]}}}',

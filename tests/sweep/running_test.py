@@ -38,7 +38,7 @@ def run():
     ended, said = {}, []
     run_tasks(
       iter(tasks),
-      lambda task, reason: ended.update({task.folder.name: reason}),
+      lambda task, _, reason: ended.update({task.folder.name: reason}),
       retries=retries,
       parallel=parallel,
       say=said.append,
@@ -54,9 +54,13 @@ def attempts(task):
 
 def test_one_that_fails_takes_no_other_along(task, run):
   wrong = task('wrong', 'echo "gemb: it is wrong."; exit 2')
-  nan = task('nan', 'exit 1')
+  nan = task('nan', 'echo "gemb: it is not finite."; echo bye; exit 1')
   ended, said = run(wrong, task('good', 'exit 0'), nan)
-  assert ended == {'wrong': 'it is wrong.', 'good': '', 'nan': 'status 1'}
+  assert ended == {
+    'wrong': 'it is wrong.',
+    'good': '',
+    'nan': 'it is not finite.',  # and not the last line
+  }
   assert said == []  # the same again would end the same
   assert (attempts(wrong), attempts(nan)) == (1, 1)
   assert read_failure(wrong) == 'it is wrong.'
@@ -70,8 +74,18 @@ def test_one_that_has_died_is_tried_again(task, run):
   assert said[:2] == ['dies: ended by SIGKILL; once more.'] * 2
   assert (attempts(dies), attempts(lost)) == (3, 2)
   assert read_failure(lost) == ''
+  assert run(dies, dies)[0] == {'dies': 'ended by SIGKILL'}
+  assert attempts(dies) == 3 + 2 * 2  # each is tried once more
   assert run(task('dies', 'exit 0'))[0] == {'dies': ''}
   assert read_failure(dies) == ''
+
+
+def test_one_that_raised_what_nobody_foresaw_is_tried_again(task, run):
+  # It is told in the lines of its own attempt, and not in those before.
+  line = 'test -e again && exit 1; touch again; echo "gemb: lost"; exit 75'
+  raises = task('raises', line)
+  assert run(raises, retries=2)[0] == {'raises': 'status 1'}
+  assert attempts(raises) == 3
 
 
 def test_two_at_once_are_two_at_once(task, run):

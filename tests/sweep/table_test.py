@@ -1,5 +1,7 @@
 import fcntl
 import json
+import pathlib
+import shutil
 
 import pytest
 
@@ -83,7 +85,11 @@ def test_what_has_not_ended_says_how_far_it_is(family, names, end):
   failure = family.root / names[1] / 'failed.json'
   failure.write_text(json.dumps({'reason': 'it is wrong.'}))
   states = [row.state for row in read_table([family.root]).rows]
-  assert states == ['ended', 'stopped at step 2', 'failed: it is wrong.']
+  # Without a log it was launched, and may well be running elsewhere.
+  assert states == ['ended', 'at step 2', 'failed: it is wrong.']
+  (family.root / names[0] / 'log.txt').touch()
+  states = [row.state for row in read_table([family.root]).rows]
+  assert states[1] == 'stopped at step 2'
   (family.root / names[0] / 'metrics.jsonl').unlink()
   table = read_table([family.root])
   assert table.rows[1].state == 'waiting'
@@ -92,6 +98,34 @@ def test_what_has_not_ended_says_how_far_it_is(family, names, end):
     fcntl.flock(log, fcntl.LOCK_EX)
     states = [row.state for row in read_table([family.root]).rows]
   assert states[1] == 'running at step 0'
+
+
+@pytest.mark.usefixtures('ended')
+def test_a_point_whose_folder_was_deleted_is_left_out(family, names):
+  shutil.rmtree(family.root / names[2])
+  table = read_table([family.root])
+  assert [row.name for row in table.rows] == [
+    pathlib.PurePath(name).name for name in (names[1], names[0])
+  ]
+  assert table.axes == (RATE,)
+
+
+def test_points_without_evaluation_have_states_and_no_scores(make_family, end):
+  family = make_family(
+    'EvalConfig.bitext=()',
+    'EvalConfig.retrieval=()',
+    "CheckpointConfig.best_metric=''",
+  )
+  names = list(write_points(family, POINTS[:2], Record()))
+  for name in names:
+    end(family, name, {}, step=9)
+  table = read_table([family.root])
+  assert (table.metrics, table.best_metric) == ((), '')
+  lines = as_markdown(table).splitlines()
+  assert lines[0].split() == [
+    *('|', 'point', '|', 'OptimizerConfig.learning_rate', '|', 'state', '|')
+  ]
+  assert lines[2].endswith('| ended |')
 
 
 @pytest.mark.usefixtures('ended')

@@ -9,11 +9,12 @@ def values(text):
 
 def test_plain_values_are_what_they_look_like():
   found = values(
-    '[1, -2, 0, 1.0e-4, 1.5, .5, true, false, null, word, "1e-4", "no", .inf]'
+    '[1, -2, 0, 1.0e-4, 1.5, .5, true, false, null, word, nan, "1e-4", "no", '
+    '.inf]'
   )
   assert found == (
     *(1, -2, 0, 1e-4, 1.5, 0.5, True, False, None),
-    *('word', '1e-4', 'no', float('inf')),
+    *('word', 'nan', '1e-4', 'no', float('inf')),
   )
   assert [type(value) for value in found[:4]] == [int, int, int, float]
 
@@ -31,6 +32,8 @@ def test_lists_are_tuples_and_mappings_are_dictionaries():
     ('-.5', '-.5 is a text in YAML and no number; write -0.5.'),
     ('5e3', '5e3 is a text in YAML and no number; write 5.0e+3.'),
     ('0o17', '0o17 is a text in YAML and no number; write 15.'),
+    ('None', "None is a text in YAML; write null, or 'None' for the text."),
+    ('.nan', "no value is .nan; write a number, or '.nan' for the text."),
     ('inf', 'inf is a text in YAML and no number; write .inf.'),
     ('no', "no is False in YAML; write false, or 'no' for the word."),
     ('On', "On is True in YAML; write true, or 'On' for the word."),
