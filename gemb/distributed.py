@@ -8,6 +8,8 @@ Where there is one process, nothing here does anything.
 
 import contextlib
 import itertools
+import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -25,11 +27,12 @@ from gemb import stopping
 
 # Clusters whose environment tells all. Elsewhere there are flags.
 _CLUSTERS = ('gcetpu', 'gketpu', 'slurm', 'ompi')
-_SHUTDOWN_SECONDS = 30  # that a process waits for the others when it ends
+# That a process waits for the others: one that has failed, at its end; and one
+# that has not, as process 0 may have the last lines to send to trackers.
+_SHUTDOWN_SECONDS = 30
+_LAST_LINES_SECONDS = 600
 # A process may make data for hours; that one has died is seen by its heartbeat.
 _PATIENCE = 7 * 24 * 60 * 60 * 1000
-
-_STOPPED = 'stopped: '  # in a message that tells of no mistake
 
 _numbers = itertools.count()  # of messages; alike, as all processes send them
 
@@ -102,7 +105,7 @@ def together() -> Iterator[None]:
   process that has failed would be waited for.
 
   Raises:
-    RuntimeError: if another process has raised something.
+    stopping.Failed: if another process has raised something.
     stopping.Stopped: if that was this.
   """
   if count() == 1:
@@ -112,16 +115,17 @@ def together() -> Iterator[None]:
   try:
     yield
   except BaseException as error:
-    kind = _STOPPED if isinstance(error, stopping.Stopped) else ''
-    _tell(number, kind + (str(error) or type(error).__name__))
+    text = str(error) or type(error).__name__
+    _tell(number, f'{stopping.status(error)} {text}')
     raise
   _tell(number, '')
   for process in range(count()):
     if failure := _hear(number, process):
-      text = f'{failure.removeprefix(_STOPPED)} (So says process {process}.)'
-      if failure.startswith(_STOPPED):
+      status, _, text = failure.partition(' ')
+      text = f'{text} (So says process {process}.)'
+      if int(status) == stopping.EXIT_STATUS:
         raise stopping.Stopped(text)
-      raise RuntimeError(text)
+      raise stopping.Failed(text, int(status))
 
 
 def check_same(what: str, text: str) -> None:
@@ -129,7 +133,7 @@ def check_same(what: str, text: str) -> None:
 
   Raises:
     ValueError: naming the first lines that differ.
-    RuntimeError: if another process has found them different.
+    stopping.Failed: if another process has found them different.
   """
   if count() == 1:
     return
@@ -154,6 +158,27 @@ def whole(array: jax.Array | np.ndarray) -> np.ndarray:
   if count() == 1:
     return np.asarray(array)
   return multihost_utils.process_allgather(array, tiled=True)
+
+
+def leave(status: int) -> None:
+  """Waits for the others to end; ends this process if they do not.
+
+  JAX has all wait for each other too when they end, but aborts those that wait
+  in vain. A supervisor would not learn the exit status of the one that failed.
+
+  Args:
+    status: the exit status of this process.
+  """
+  client: Any = runtime.global_state.client
+  if client is None:  # it is alone
+    return
+  seconds = _SHUTDOWN_SECONDS if status else _LAST_LINES_SECONDS
+  try:
+    client.wait_at_barrier('gemb/leave', seconds * 1000)
+  except jax.errors.JaxRuntimeError:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _tell(number: int, text: str) -> None:

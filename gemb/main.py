@@ -2,8 +2,10 @@
 
 import argparse
 import errno
+import itertools
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 
 from gemb import stopping
@@ -43,36 +45,51 @@ _GROUPS = (
   using,
 )
 
+# What says in one sentence what is wrong.
+_TOLD = (
+  ValueError,
+  OSError,
+  RuntimeError,
+  FloatingPointError,
+  stopping.Stopped,
+  KeyboardInterrupt,
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
   """Runs one command; returns the exit status.
 
   What the user can mend is one sentence on standard error and status 2 (1 for
   a run that broke down); GEMB_DEBUG=1 shows where it came from. The same
-  command goes on after status 42 (`gemb.stopping`), and after 75: a device or
-  another process has failed, or did not come.
+  command goes on after status 42 (`gemb.stopping`), and after 75: a device, a
+  mounted folder or another process has failed, or did not come.
   """
-  options = _parser().parse_args(arguments)
+  options = make_parser().parse_args(arguments)
   # Before TensorFlow or JAX are imported: they greet on standard error.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+  status = _run(options)
+  if distributed := sys.modules.get('gemb.distributed'):  # it imports JAX
+    distributed.leave(status)
+  return status
+
+
+def _run(options: argparse.Namespace) -> int:
+  """Runs a command, and tells why it has failed; returns the exit status."""
   try:
     options.command(options)
-  except (ValueError, OSError, RuntimeError, FloatingPointError) as error:
-    if os.environ.get('GEMB_DEBUG'):
-      raise
-    print(f'gemb: {_sentence(error)}', file=sys.stderr)
-    return _status(error)
-  except stopping.Stopped as stopped:
-    print(f'gemb: {stopped}', file=sys.stderr)
-    return stopping.EXIT_STATUS
-  except KeyboardInterrupt:
-    print('gemb: stopped; the same command goes on.', file=sys.stderr)
-    return 130
+  except (Exception, KeyboardInterrupt) as error:
+    if isinstance(error, _TOLD) and not os.environ.get('GEMB_DEBUG'):
+      print(f'gemb: {_sentence(error)}', file=sys.stderr)
+    else:
+      traceback.print_exc()
+    return stopping.status(error)
   return 0
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: BaseException) -> str:
+  if isinstance(error, KeyboardInterrupt):
+    return 'stopped; the same command goes on.'
   if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
     return (
       f'the disk is full ({error.filename or error.strerror}); free some '
@@ -81,25 +98,21 @@ def _sentence(error: Exception) -> str:
   return str(error)
 
 
-def _status(error: Exception) -> int:
-  """Returns the exit status that tells a supervisor whether to go on."""
-  if isinstance(error, FloatingPointError):
-    return 1
-  # JAX's own, without importing it: of what it computes, and of processes that
-  # it has lost.
-  lost = type(error).__name__ == 'JaxRuntimeError'
-  return 75 if lost or isinstance(error, TimeoutError) else 2
-
-
 class _Parser(argparse.ArgumentParser):
   """Collects every --gin.NAME=VALUE, as T5X spells them, in `gin`."""
 
   def parse_args(self, args=None, namespace=None):
     args = list(sys.argv[1:] if args is None else args)
-    bindings = [a.removeprefix('--gin.') for a in args if _is_binding(a)]
-    rest = [a for a in args if not _is_binding(a)]
+    given = [arg for arg in args if _is_binding(arg)]
+    for arg, behind in itertools.pairwise([*args, '--']):
+      if _is_binding(arg) and '=' not in arg:
+        value = 'VALUE' if behind.startswith('--') else behind
+        self.error(f'{arg} has no value; write {arg}={value}')
+    rest = [arg for arg in args if not _is_binding(arg)]
     found = super().parse_args(rest, namespace)
-    found.gin = bindings
+    if given and 'gin' not in found:
+      self.error(f'this command reads no config; leave out {given[0]}')
+    found.gin = [arg.removeprefix('--gin.') for arg in given]
     return found
 
 
@@ -107,11 +120,13 @@ def _is_binding(argument: str) -> bool:
   return argument.startswith('--gin.')
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+  """Returns the parser of every command."""
   parser = _Parser(
     prog='gemb',
     description='Train text embedding models, and use them.',
-    epilog=f'example: gemb train --gin_file={EXAMPLE} --workdir=runs/try',
+    epilog=f'example:\n  gemb train --gin_file={EXAMPLE} --workdir=runs/mine',
+    formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   to = parser.add_subparsers(required=True, metavar='COMMAND')
   for group in _GROUPS:

@@ -2,19 +2,25 @@
 
 import json
 import socket
+import sys
 
 import jax
 import numpy as np
 import pytest
 
 from gemb import config, distributed, main, trained
+from gemb.launch import supervise
 from gemb.train.metrics import read_metrics
 from gemb.workdir import find_workdir
 
 # One of two processes, which agree or not in the way that is asked for.
 AGREEING = """
 import pathlib, sys, time
-from gemb import distributed
+from gemb import distributed, stopping
+
+def tell(error):
+  print(type(error).__name__, stopping.status(error), error)
+
 
 coordinator, process, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 distributed.start(coordinator, 2, process, start_timeout=60)
@@ -31,13 +37,57 @@ for end in ('\\nc', ''):
   try:
     distributed.check_same('list', 'a\\nb' if first else f'a{end}')
   except (ValueError, RuntimeError) as error:
-    print(type(error).__name__, error)
-try:
-  with distributed.together():
-    if not first:
-      raise OSError('The disk is full.')
-except (OSError, RuntimeError) as error:
-  print(type(error).__name__, error)
+    tell(error)
+for mistake in OSError('The disk is full.'), TimeoutError('No bucket.'):
+  try:
+    with distributed.together():
+      if not first:
+        raise mistake
+  except (OSError, RuntimeError) as error:
+    tell(error)
+"""
+
+# One of two processes; one of them fails alone, where the other waits for it.
+FAILING = """
+import sys, time
+from gemb import distributed, main
+from gemb.commands import arguments, training
+
+def train(options):
+  arguments.meet(options)
+  if options.workdir == str(options.process):
+    raise OSError('The disk is full.')
+  time.sleep(60)
+
+distributed._SHUTDOWN_SECONDS = 1
+training.train = train
+sys.exit(main.main())
+"""
+
+# One of two processes: saves at a step far from the number of its questions, is
+# signalled before it asks again, and asks until it is to stop.
+STOPPED = """
+import os, signal, sys, time
+import jax, numpy as np
+from gemb import distributed, stopping
+from gemb.train.checkpoints import CheckpointConfig, Checkpoints
+
+coordinator, process, folder = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+distributed.start(coordinator, 2, process, start_timeout=60)
+mesh = jax.make_mesh((8,), ('data',))
+where = jax.NamedSharding(mesh, jax.P('data'))
+w = jax.make_array_from_callback((8,), where, lambda x: np.arange(8.0)[x])
+calls, stops = 1, stopping.asked()
+with Checkpoints(folder, CheckpointConfig(every_steps=1)) as checkpoints:
+  checkpoints.save_params(5000, {'w': w}, {}, {})
+if process == 0:
+  os.kill(os.getpid(), signal.SIGTERM)
+time.sleep(1.5)  # JAX looks for signals once a second
+end = time.monotonic() + 10
+while not stops and time.monotonic() < end:
+  time.sleep(0.01)
+  calls, stops = calls + 1, stopping.asked()
+print(stops, calls)
 """
 
 
@@ -136,19 +186,54 @@ def test_two_processes_wait_for_each_other_and_tell_their_errors(
     "Process 1 has another list than process 0: 'nothing more', and not 'b'. "
     'Start all processes with the same files and flags.',
     'The disk is full.',
+    'No bucket.',
   )
-  kinds = ('ValueError', 'ValueError', 'OSError')
+  kinds = ('ValueError 2', 'ValueError 2', 'OSError 2', 'TimeoutError 75')
   other = ' (So says process 1.)'
   assert first[0] == [
     '2 True',
     'written',
-    *(f'RuntimeError {text}{other}' for text in said),
+    *(
+      f'Failed {kind.split()[1]} {text}{other}'
+      for kind, text in zip(kinds, said, strict=True)
+    ),
   ]
   assert second[0] == [
     '2 False',
     'written',
     *(f'{kind} {text}' for kind, text in zip(kinds, said, strict=True)),
   ]
+
+
+def test_a_signal_after_a_save_stops_both_processes_at_one_question(
+  pair, tmp_path
+):
+  processes = pair('-c', STOPPED, of=lambda *place: (*place, tmp_path))
+  (first, error), (second, other) = finish(*processes)
+  # Before it, Gloo says who is connected.
+  *_, answer = first.splitlines()
+  assert answer.startswith('True '), error
+  assert second.splitlines()[-1] == answer, other
+
+
+@pytest.mark.parametrize('process', [0, 1])
+def test_the_mistake_of_one_process_is_the_exit_status_of_all(
+  process, monkeypatch, capfd
+):
+  monkeypatch.setattr(supervise, '_GRACE', 0.1)
+  what = supervise.Supervised(
+    program=(sys.executable, '-c', FAILING),
+    command=('train', '--gin_file=any.gin', f'--workdir={process}'),
+    processes=2,
+    devices=1,
+    restarts=0,
+  )
+  assert supervise.supervise(what) == 2
+  said = capfd.readouterr()
+  assert said.out.endswith(
+    f'supervise: process {process} of 2 ended with status 2.\n'
+  )
+  assert said.err.startswith('gemb: The disk is full.\n')
 
 
 def test_a_process_with_other_flags_is_refused(

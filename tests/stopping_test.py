@@ -1,5 +1,6 @@
-"""Asking a process to stop."""
+"""Asking a process to stop, and its exit status."""
 
+import errno
 import os
 import signal
 import threading
@@ -45,3 +46,23 @@ def test_elsewhere_signals_are_left_to_others(alone):
   thread.start()
   thread.join()
   assert seen == [before]
+
+
+@pytest.mark.parametrize(
+  ('error', 'status'),
+  [
+    (ValueError('That is wrong.'), 2),
+    (OSError(errno.ENOSPC, 'No space left on device'), 2),
+    (OSError(errno.EIO, 'Input/output error'), 75),
+    (OSError(errno.ESTALE, 'Stale file handle'), 75),
+    (OSError(errno.ENOTCONN, 'Transport endpoint is not connected'), 75),
+    (TimeoutError('The others have not come.'), 75),
+    (FloatingPointError('The loss is nan.'), 1),
+    (KeyError('nobody foresaw it'), 1),
+    (stopping.Stopped('asked to stop'), 42),
+    (KeyboardInterrupt(), 130),
+    (stopping.Failed('It was killed.', 137), 137),
+  ],
+)
+def test_the_exit_status_tells_whether_the_same_command_goes_on(error, status):
+  assert stopping.status(error) == status

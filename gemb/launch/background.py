@@ -75,7 +75,8 @@ def check_free(folder: pathlib.Path) -> None:
 def wait(folder: pathlib.Path) -> int:
   """Prints the log as it grows until the end; returns the exit status.
 
-  A signal stops the supervised run, and its end is waited for.
+  A signal stops the supervised run, and its end is waited for; another Ctrl-C
+  kills it.
 
   Raises:
     ValueError: if none was started.
@@ -83,9 +84,15 @@ def wait(folder: pathlib.Path) -> int:
   if not log(folder).is_file():
     raise ValueError(f'Nothing was started in {folder}.')
 
+  asked = False
+
   def pass_on(number: int, _) -> None:
-    del number  # it has a session of its own: Ctrl-C does not reach it
-    _terminate(folder)
+    # The supervisor has a session of its own, which Ctrl-C does not reach.
+    # SIGTERM to a process group comes here again, from `gemb launch`.
+    nonlocal asked
+    if number == signal.SIGINT or not asked:
+      _terminate(folder)
+    asked = True
 
   for number in (signal.SIGTERM, signal.SIGINT):
     signal.signal(number, pass_on)
@@ -165,7 +172,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     description='Start a supervisor that goes on in the background, and more.',
   )
   parser.add_argument('action', choices=('start', 'wait', 'status', 'stop'))
-  parser.add_argument('--folder', type=pathlib.Path, required=True)
+  parser.add_argument(
+    '--folder',
+    type=pathlib.Path,
+    required=True,
+    help='of the supervisor, with its record and log',
+  )
   parser.add_argument('--workdir', type=pathlib.Path, help='for the status')
   parser.epilog = 'After -- come the arguments of gemb.launch.supervise.'
   given = list(sys.argv[1:] if arguments is None else arguments)

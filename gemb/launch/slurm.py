@@ -16,11 +16,10 @@ import sys
 from typing import ClassVar
 
 from gemb.launch.command import Command
-from gemb.launch.place import Place, Shipment
+from gemb.launch.place import STOPPED, Place, Shipment
 
 _BODY = pathlib.Path(__file__).with_name('slurm.sh')
 _SCRIPT = 'job.sh'
-_STOPPED = 'stopped'  # a file of the job's folder
 _GRACE_SECONDS = 120  # for the checkpoint of a run that is asked to stop
 _PAUSE_SECONDS = 5  # before a step is begun again
 
@@ -82,13 +81,14 @@ class Slurm(Place):
   def files(self, shipment: Shipment) -> dict[str, str]:
     """Returns the batch script."""
     lines = ['#!/usr/bin/env bash', '# Written by `gemb launch`.']
-    lines += [f'#SBATCH {option}' for option in self._options(shipment)]
+    options = map(shlex.quote, self._options(shipment))  # as sbatch reads them
+    lines += [f'#SBATCH {option}' for option in options]
     gin_files = (str(shipment.folder / task.file) for task in shipment.tasks)
     lines += [
       f'python={shlex.quote(sys.executable)}',
       f'gin_files=({shlex.join(gin_files)})',
       f'workdirs=({shlex.join(task.workdir for task in shipment.tasks)})',
-      f'stopped={shlex.quote(str(shipment.folder / _STOPPED))}',
+      f'stopped={shlex.quote(str(shipment.folder / STOPPED))}',
       f'restarts={shipment.restarts}',
       f'pause={_PAUSE_SECONDS}',
     ]
@@ -98,11 +98,18 @@ class Slurm(Place):
     return {_SCRIPT: '\n'.join(lines) + '\n\n' + body}
 
   def start(self, shipment: Shipment) -> list[Command]:
-    """Returns what puts the job into the queue."""
+    """Returns what puts the job into the queue, unless it is there."""
     return [
       Command(
+        what=f'see that {shipment.name} is not in the queue yet',
+        argv=(*_find(shipment), '--noheader'),
+        unless=r'\S',
+        advice='If it waits or runs already, look with `gemb launch status`, '
+        'or stop it first.',
+      ),
+      Command(
         what='forget that it was stopped',
-        argv=('rm', '-f', str(shipment.folder / _STOPPED)),
+        argv=('rm', '-f', str(shipment.folder / STOPPED)),
       ),
       Command(
         what=f'put {shipment.name} into the queue',
@@ -111,11 +118,11 @@ class Slurm(Place):
     ]
 
   def status(self, shipment: Shipment) -> list[Command]:
-    """Returns what lists the job in the queue, and what has run today."""
+    """Returns what lists the job in the queue."""
     return [
       Command(
         what=f'{shipment.name} in the queue; what has ended is not',
-        argv=('squeue', '--me', f'--name={shipment.name}'),
+        argv=_find(shipment),
       )
     ]
 
@@ -136,7 +143,7 @@ class Slurm(Place):
     return [
       Command(
         what='have the script not go on',
-        argv=('touch', str(shipment.folder / _STOPPED)),
+        argv=('touch', str(shipment.folder / STOPPED)),
       ),
       Command(
         what='take from the queue what waits there',
@@ -175,3 +182,8 @@ class Slurm(Place):
 
   def _log(self, shipment: Shipment, task: str) -> str:
     return str(shipment.folder / f'log-{task}.txt')
+
+
+def _find(shipment: Shipment) -> tuple[str, ...]:
+  """Returns the call that lists a job's tasks in the queue."""
+  return 'squeue', '--me', f'--name={shipment.name}'

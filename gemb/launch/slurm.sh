@@ -17,6 +17,9 @@ command=("$python" -m gemb.main train "--gin_file=${gin_files[task]}"
   "--workdir=${workdirs[task]}")
 
 for ((start = 1; ; start++)); do
+  if is_stopped; then
+    exit 42
+  fi
   say "start $start of ${command[*]}"
   srun --kill-on-bad-exit=1 "${command[@]}"
   status=$?
@@ -26,9 +29,10 @@ for ((start = 1; ; start++)); do
   fi
   case $status in
     0 | 1 | 2 | 130) exit "$status" ;;
-    42)
-      # It has saved in the last minutes of its time, or for another job: its
-      # place in the queue is a new one.
+    42 | 143)
+      # It has saved in the last minutes of its time, or for another job (143:
+      # it had not begun, and SIGTERM ended it): its place in the queue is a
+      # new one.
       scontrol requeue "$SLURM_JOB_ID"
       exit "$status"
       ;;

@@ -73,18 +73,15 @@ class Supervised:
 def supervise(what: Supervised) -> int:
   """Runs a command until it ends for good; returns its exit status.
 
-  That is 42 (`gemb.stopping`) if this process was asked to stop, and 130 after
-  Ctrl-C, unless the command has meanwhile ended in a way of its own.
+  That is 42 (`gemb.stopping`) if this process was asked to stop, 130 after
+  Ctrl-C, and 137 if a second signal has killed the command, unless that has
+  meanwhile ended in a way of its own.
 
   Raises:
     ValueError: if another supervisor works for the folder.
   """
   with record.kept(what.folder, os.getpid()) as write, _signals() as received:
     status, cause = _keep_going(what, write, received)
-    if received and status not in FINAL:
-      interrupted = received[0] == signal.SIGINT
-      status = 130 if interrupted else stopping.EXIT_STATUS
-      cause = f'asked to stop by {signal.Signals(received[0]).name}'
     _say(f'{cause}.')
     status = 128 - status if status < 0 else status  # as a shell has it
     write(status=status, cause=cause)
@@ -103,8 +100,10 @@ def _keep_going(
     _say(f'start {start} of `gemb {what.command[0]}`, {_from(saved)}.')
     status, cause = _run(what, received)
     in_vain = 0 if last_checkpoint(what.command) > saved else in_vain + 1
-    if status in FINAL or received:
+    if status in FINAL or len(received) > 1:
       return status, cause
+    if received:
+      return _asked_to_stop(received)
     if what.restarts is not None and start > what.restarts:
       return status, f'{cause}; that was the last of {start} starts'
     if in_vain == IN_VAIN:
@@ -117,7 +116,13 @@ def _keep_going(
     _say(f'{cause}; starting again' + f' in {pause:g} s' * bool(pause) + '.')
     _sleep(pause, received)
     if received:
-      return status, cause
+      return _asked_to_stop(received)
+
+
+def _asked_to_stop(received: Sequence[int]) -> tuple[int, str]:
+  """Returns the exit status after a signal, and the cause."""
+  status = 130 if received[0] == signal.SIGINT else stopping.EXIT_STATUS
+  return status, f'asked to stop by {signal.Signals(received[0]).name}'
 
 
 def _run(what: Supervised, received: Sequence[int]) -> tuple[int, str]:
@@ -139,6 +144,8 @@ def _run(what: Supervised, received: Sequence[int]) -> tuple[int, str]:
   _signal(processes, signal.SIGKILL)
   for process in processes:
     process.wait()
+  if len(received) > 1 and len(ended) < len(processes):
+    return -signal.SIGKILL, 'killed by a second signal'
   return _cause(ended, len(processes))
 
 
@@ -176,7 +183,7 @@ def _free_port() -> int:
 def _newly_ended(
   processes: Sequence[subprocess.Popen], ended: Mapping[int, int]
 ) -> dict[int, int]:
-  """Returns {number: status} of those that have ended, the cause first."""
+  """Returns {number: status} of those that have ended since."""
   found = {
     number: process.returncode
     for number, process in enumerate(processes)
@@ -185,7 +192,7 @@ def _newly_ended(
   for number in found.keys() - {n for n in found if found[n] in _SAVED}:
     # What it has left behind would be in the way of its successor.
     _signal_group(processes[number], signal.SIGKILL)
-  return dict(sorted(found.items(), key=lambda item: item[1] in _CONSEQUENCES))
+  return found
 
 
 def _signal(processes: Sequence[subprocess.Popen], number: int) -> None:
@@ -202,14 +209,14 @@ def _signal_group(process: subprocess.Popen, number: int) -> None:
 
 def _cause(ended: Mapping[int, int], count: int) -> tuple[int, str]:
   """Returns the exit status of all together, and why they ended."""
-  for number, status in ended.items():
-    if status not in _SAVED:
-      who = 'it' if count == 1 else f'process {number} of {count}'
-      name = signal.Signals(-status).name if status < 0 else ''
-      how = f'was ended by {name}' if name else f'ended with status {status}'
-      return status, f'{who} {how}'
-  if len(ended) < count:
-    return -signal.SIGKILL, 'killed by a second signal'
+  failed = [number for number in ended if ended[number] not in _SAVED]
+  if failed:
+    number = min(failed, key=lambda each: ended[each] in _CONSEQUENCES)
+    status = ended[number]
+    who = 'it' if count == 1 else f'process {number} of {count}'
+    name = signal.Signals(-status).name if status < 0 else ''
+    how = f'was ended by {name}' if name else f'ended with status {status}'
+    return status, f'{who} {how}'
   if any(ended.values()):
     return stopping.EXIT_STATUS, 'it was asked to stop, and has saved'
   return 0, 'it has ended'
@@ -267,10 +274,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prog='python -m gemb.launch.supervise',
     description='Keep a gemb command going: when it dies, it starts again.',
   )
-  parser.add_argument('--processes', type=int, default=1)
+  parser.add_argument(
+    '--processes', type=int, default=1, help='that run it together (1)'
+  )
   parser.add_argument('--devices', type=int, help='simulated, of each process')
   parser.add_argument('--restarts', type=int, help='at most')
-  parser.add_argument('--folder', type=pathlib.Path, help='to write it down in')
+  parser.add_argument(
+    '--folder', type=pathlib.Path, help='folder to keep its state in'
+  )
   parser.add_argument('command', nargs='+', help='after --: of gemb')
   options = vars(parser.parse_args(arguments))
   options['command'] = tuple(options['command'])

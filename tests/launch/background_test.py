@@ -120,6 +120,30 @@ def test_whoever_waits_sees_the_log_and_has_the_exit_status(folder):
   assert said.endswith('supervise: asked to stop by SIGTERM.\n')
 
 
+@pytest.mark.parametrize(
+  ('numbers', 'passed_on'),
+  [
+    ((signal.SIGTERM, signal.SIGTERM), 1),  # as `timeout` sends them
+    ((signal.SIGINT, signal.SIGTERM), 1),
+    ((signal.SIGINT, signal.SIGINT), 2),
+    ((signal.SIGTERM, signal.SIGINT), 2),
+  ],
+)
+def test_sigterm_stops_however_often_it_comes_and_ctrl_c_again_kills(
+  numbers, passed_on, tmp_path, monkeypatch
+):
+  background.log(tmp_path).touch()
+  handlers, asked, coming = {}, [], list(numbers)
+  monkeypatch.setattr(signal, 'signal', handlers.__setitem__)
+  monkeypatch.setattr(background, '_terminate', asked.append)
+  monkeypatch.setattr(record, 'is_running', lambda _: bool(coming))
+  monkeypatch.setattr(
+    time, 'sleep', lambda _: handlers[(number := coming.pop(0))](number, None)
+  )
+  background.wait(tmp_path)
+  assert len(asked) == passed_on
+
+
 def test_a_killed_supervisor_is_known_as_one(folder):
   background.start(folder, ['--', 'train'])
   os.kill(record.read(folder).process, signal.SIGKILL)

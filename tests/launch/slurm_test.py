@@ -6,10 +6,12 @@ one node, it was run by hand: processes killed, the time limit, `stop`.
 
 import pathlib
 import re
+import shlex
 import subprocess
 
 import pytest
 
+from gemb import stopping
 from gemb.launch.command import run_all
 from gemb.launch.slurm import Slurm
 
@@ -22,6 +24,7 @@ def script(tmp_path, shipment, stand_in):
   path.write_text(
     '#!/usr/bin/env bash\n'
     'echo "srun $*" >> "$STAND_IN/calls"\n'
+    'mv "$STAND_IN/stopped" "$STAND_IN/.." 2> /dev/null\n'
     'starts=$(grep -c ^srun "$STAND_IN/calls")\n'
     'exit "$(sed -n "${starts}p" "$STAND_IN/statuses")"\n'
   )
@@ -105,16 +108,29 @@ def test_a_run_that_saved_for_the_time_limit_goes_back_to_the_queue(
   assert stand_in.calls[1:] == ['scontrol requeue 7']
 
 
+def test_so_does_one_that_sigterm_has_ended_before_it_began(script, stand_in):
+  assert script(143) == 143
+  assert stand_in.calls[1:] == ['scontrol requeue 7']
+
+
 def test_a_run_that_the_user_has_stopped_does_not(script, stand_in, tmp_path):
-  (tmp_path / 'stopped').touch()
+  (tmp_path / 'stand_in' / 'stopped').touch()  # during the step
   assert script(42) == 42
   assert len(stand_in.calls) == 1
+
+
+def test_a_run_that_is_stopped_between_two_steps_does_not_go_on(
+  script, stand_in, tmp_path
+):
+  (tmp_path / 'stopped').touch()
+  assert script(0) == 42
+  assert not stand_in.calls
 
 
 def test_a_launch_forgets_the_stop_and_a_stop_says_it_first(
   shipment, stand_in, tmp_path
 ):
-  for program in ('sbatch', 'scancel'):
+  for program in ('sbatch', 'scancel', 'squeue'):
     stand_in.add(program)
   ship = shipment(folder=tmp_path)
   run_all(Slurm().stop(ship))
@@ -124,12 +140,26 @@ def test_a_launch_forgets_the_stop_and_a_stop_says_it_first(
   assert stand_in.calls == [
     'scancel --me --name=mine --state=PENDING',
     'scancel --me --name=mine --state=RUNNING --signal=TERM',
+    'squeue --me --name=mine --noheader',
     f'sbatch {tmp_path}/job.sh',
   ]
 
 
+def test_a_job_that_is_in_the_queue_is_not_put_there_again(
+  shipment, stand_in, tmp_path
+):
+  for program in ('sbatch', 'squeue'):
+    stand_in.add(program)
+  stand_in.says('squeue', '  7  gpu  mine  me  R  0:10  1  node-1\n')
+  with pytest.raises(stopping.Failed, match='If it waits or runs') as refused:
+    run_all(Slurm().start(shipment(folder=tmp_path)))
+  assert refused.value.status == 2
+  assert stand_in.calls == ['squeue --me --name=mine --noheader']
+
+
 def test_a_job_that_is_not_taken_ends_the_launch(shipment, stand_in, tmp_path):
-  stand_in.add('sbatch')
+  for program in ('sbatch', 'squeue'):
+    stand_in.add(program)
   stand_in.fails('sbatch', 'sbatch: error: invalid partition\n')
   with pytest.raises(RuntimeError, match='invalid partition'):
     run_all(Slurm().start(shipment(folder=tmp_path)))
@@ -141,6 +171,13 @@ def test_one_task_is_no_array_and_several_share_the_queue(shipment):
   assert '--array' not in alone
   assert '#SBATCH --array=0-2%2\n' in several
   assert '#SBATCH --output=/home/me/jobs/mine/log-%a.txt\n' in several
+
+
+def test_a_folder_may_have_a_space_in_its_name(shipment):
+  folder = pathlib.Path('/home/me/my jobs')
+  options = Slurm().files(shipment(folder=folder))['job.sh']
+  (output,) = re.findall('#SBATCH (.*--output.*)', options)
+  assert shlex.split(output) == ['--output=/home/me/my jobs/log-0.txt']
 
 
 def test_the_work_folder_is_in_the_jobs_own():

@@ -196,6 +196,7 @@ def test_when_one_process_dies_all_start_again(
 def test_the_death_of_one_counts_and_not_what_the_others_made_of_it():
   assert supervise._cause({1: -9, 0: 75}, 2)[0] == -9
   assert supervise._cause({0: 0, 1: 2}, 2)[0] == 2
+  assert supervise._cause({1: -6, 0: 2}, 2)[0] == 2
   assert supervise._cause({0: 42, 1: 0}, 2)[0] == 42
 
 
@@ -235,16 +236,19 @@ def test_it_stops_in_a_pause_too(stand_in, starts, capsys):
   assert len(starts()) == 1
 
 
-def test_a_second_signal_kills(tmp_path):
+def test_a_second_signal_kills_and_nothing_says_that_it_was_saved(tmp_path):
   deaf = (
     'import pathlib, signal, time\n'
     'signal.signal(signal.SIGTERM, signal.SIG_IGN)\n'
     f'pathlib.Path({str(tmp_path)!r}, "deaf").touch()\n'
     'time.sleep(60)'
   )
-  what = Supervised(program=(sys.executable, '-c', deaf), command=('train',))
+  what = Supervised(
+    program=(sys.executable, '-c', deaf), command=('train',), folder=tmp_path
+  )
   signal_when((tmp_path / 'deaf').is_file, signal.SIGTERM, signal.SIGTERM)
-  assert supervise.supervise(what) == 42
+  assert supervise.supervise(what) == 137
+  assert record.read(tmp_path).cause == 'killed by a second signal'
 
 
 def test_what_a_killed_supervisor_leaves_dies(tmp_path):
