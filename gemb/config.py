@@ -29,6 +29,7 @@ from gemb.config_tree import (
   Part,
   build,
   check_given_once,
+  check_launched,
   check_received,
   check_type,
   substitute_macros,
@@ -92,12 +93,13 @@ def load(
   program = _Program()
   for file in files:
     _read_file(file, program, where=_COMMAND_LINE)
+  where = ', '.join(files) or _COMMAND_LINE
+  check_launched(program.bindings, root=root, where=where)
   for binding in bindings:
     _read_command_line(binding, program)
   check_given_once(program.bindings)
   plain = substitute_macros(program.bindings)
   typed = [check_type(binding) for binding in plain]
-  where = ', '.join(files) or _COMMAND_LINE
 
   def build_all(name: str) -> tuple[Any, dict[Part, Any]]:
     part = ('', _find(name, program.names, where=where, exact=False))

@@ -55,6 +55,39 @@ def check_given_once(bindings: Iterable[Binding]) -> None:
     first[key] = binding.where
 
 
+def check_launched(
+  bindings: Sequence[Binding], *, root: str, where: str
+) -> None:
+  """Raises ConfigError unless a job, and it alone, has a launch file behind.
+
+  Args:
+    bindings: of the files, in their order.
+    root: the class that is wanted: a Job, or a Run and its like.
+    where: the files.
+  """
+  classes = [b.cls.__name__ if b.cls else '' for b in bindings]
+  if 'Job' not in classes:
+    if root == 'Job':
+      raise ConfigError(
+        f'{where}: no file says where this is to run; name one of '
+        'configs/launch last, such as configs/launch/local.gin.'
+      )
+    return
+  first = classes.index('Job')
+  job = bindings[first]
+  if root != 'Job':
+    raise ConfigError(
+      f'{job.where}: a file of configs/launch is for `gemb launch`, and for '
+      '`gemb sweep --job`; leave it out here.'
+    )
+  run = bindings[classes.index('Run')] if 'Run' in classes else job
+  if 'Run' not in classes[:first] and run.source != job.source:
+    raise ConfigError(
+      f'{run.where}: the run stands behind {job.source}, and would override '
+      'what that says of it; name the file of configs/launch last.'
+    )
+
+
 def substitute_macros(bindings: Iterable[Binding]) -> list[Binding]:
   """Puts the values of macros in their place.
 

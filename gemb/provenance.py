@@ -14,6 +14,9 @@ from typing import Any
 
 import jax
 
+# `git archive` puts the commit there (.gitattributes), as a machine's code has
+# no .git.
+_ARCHIVED = '$Format:%H$'
 _PACKAGES = (
   'gemb',
   'jax',
@@ -76,6 +79,8 @@ def about_data(identity: Mapping[str, Any]) -> dict[str, Any]:
 
 def _commit() -> str:
   """Returns the commit that gemb runs from, or why it is not known."""
+  if not _ARCHIVED.startswith('$'):
+    return _ARCHIVED
   folder = pathlib.Path(__file__).resolve().parent
   command = ['git', '-C', str(folder), 'describe', '--always', '--dirty']
   try:

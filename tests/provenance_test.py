@@ -1,10 +1,12 @@
 import getpass
 import importlib.metadata
+import io
 import json
 import pathlib
 import socket
 import subprocess
 import sys
+import tarfile
 
 import jax
 
@@ -27,6 +29,27 @@ def test_a_folder_without_git_is_told_as_such(monkeypatch):
 
   monkeypatch.setattr(subprocess, 'run', fail)
   assert provenance.about_run()['commit'] == 'not a git checkout'
+
+
+def test_an_archive_knows_its_commit(tmp_path):
+  def git(*arguments):
+    command = ['git', '-C', str(tmp_path), *arguments]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+  root = pathlib.Path(provenance.__file__).parents[1]
+  (tmp_path / 'gemb').mkdir()
+  for name in ('.gitattributes', 'gemb/provenance.py'):
+    (tmp_path / name).write_text((root / name).read_text())
+  git('init', '--quiet')
+  git('add', '.')
+  someone = '-c', 'user.name=someone', '-c', 'user.email=someone@example.org'
+  git(*someone, 'commit', '--quiet', '--message=all')
+  commit = git('rev-parse', 'HEAD').decode().strip()
+  with tarfile.open(fileobj=io.BytesIO(git('archive', 'HEAD'))) as archive:
+    source = archive.extractfile('gemb/provenance.py').read()
+  unpacked = {'__file__': str(tmp_path / 'unpacked.py')}
+  exec(source, unpacked)
+  assert unpacked['about_run']()['commit'] == commit
 
 
 def test_a_machine_without_git_is_told_as_such(monkeypatch):

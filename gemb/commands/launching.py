@@ -30,7 +30,7 @@ def add(to) -> None:
     action='append',
     default=[],
     metavar='FILE',
-    help='of the run, and one of configs/launch; read in order',
+    help='of the run, and one of configs/launch behind; read in order',
   )
   command.add_argument(
     '--job',

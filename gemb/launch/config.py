@@ -70,10 +70,15 @@ class Job:
       axes.mesh_sizes(self.run.mesh, self.place.all_devices)
 
 
-def check_name(name: str) -> None:
-  """Raises ValueError unless every place takes `name` for a job."""
+def check_name(name: str, told: str = 'Job.name is') -> None:
+  """Raises ValueError unless every place takes `name` for a job.
+
+  Args:
+    name: of the job, or of a part of it.
+    told: how the sentence begins.
+  """
   if not _NAME.fullmatch(name):
     raise ValueError(
-      f'Job.name is {name!r}; wanted are at most 40 lower-case letters, digits '
+      f'{told} {name!r}; wanted are at most 40 lower-case letters, digits '
       'and hyphens, a letter first and no hyphen last.'
     )

@@ -11,6 +11,7 @@ starts again.
 
 import dataclasses
 import pathlib
+from typing import ClassVar
 
 from gemb.launch import machine
 from gemb.launch.command import Command
@@ -51,6 +52,8 @@ class Gke(Place):
   slices: int = 1
   image: str = 'python:3.12'
   priority: str = 'medium'
+
+  own_machines: ClassVar[bool] = True
 
   def __post_init__(self):
     Slice(accelerator_type=self.tpu_type)
@@ -93,7 +96,12 @@ class Gke(Place):
     }
 
   def start(self, shipment: Shipment) -> list[Command]:
-    """Returns what creates the workloads."""
+    """Returns what creates the workloads.
+
+    Raises:
+      ValueError: if a task would write to the disk of one pod.
+    """
+    machine.check_shared(shipment, self.mount)
     return [
       Command(
         what=f'create the workload {name}: {self.slices} x {self.tpu_type}',

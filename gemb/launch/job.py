@@ -1,22 +1,27 @@
 """A job's folder: written at the launch, and read to look after the job.
 
-job.gin      the gin program of the Job
-job.json     its name and commit, and the work folder of each task
 tasks/       the gin program of each task's Run, which travels
-code.tar.gz  the code of the commit, where the place ships it
 *            what the place writes: scripts
+code.tar.gz  the code of the commit, where the place ships it
+job.json     its name and commit, and the work folder of each task
+job.gin      the gin program of the Job; written last, when all else is there
+stopped      it was stopped, and not launched since
 """
 
+import dataclasses
+import functools
 import json
+import os
 import pathlib
+import sys
 from collections.abc import Sequence
 from typing import Literal
 
-from gemb import config, files
+from gemb import config, files, stopping
 from gemb.launch import code
-from gemb.launch.command import run_all
+from gemb.launch.command import Command, run_all
 from gemb.launch.config import Job, check_name
-from gemb.launch.place import Shipment, Task
+from gemb.launch.place import STOPPED, Shipment, Task
 
 Action = Literal['wait', 'status', 'logs', 'stop']
 
@@ -41,17 +46,16 @@ def launch(
   Raises:
     ValueError: if they describe no job, or it cannot be launched.
     OSError: if a program is not installed.
-    RuntimeError: if a command fails.
+    stopping.Failed: if a command fails.
     stopping.Stopped: if the run that was waited for was asked to stop.
   """
   job, text = config.load(gin_files, bindings, root='Job')
   _, program = config.load(gin_files, bindings, root='Job', program_of='Run')
   folder = folder.absolute()
-  task = Task(
-    name=name_of(job, folder),
-    program=program,
-    workdir=job.workdir or job.place.default_workdir(folder),
-  )
+  workdir = job.workdir or job.place.default_workdir(folder)
+  if not job.place.ships_code:  # it is a folder of this machine
+    workdir = os.path.abspath(workdir)
+  task = Task(name=name_of(job, folder), program=program, workdir=workdir)
   launch_tasks(job, text, [task], folder, dry_run=dry_run, wait=wait)
 
 
@@ -77,8 +81,12 @@ def launch_tasks(
   Raises:
     as `launch` does.
   """
-  shipment = _ship(job, tasks, folder.absolute(), dry_run=dry_run)
-  _check_same(job, text, shipment)
+  _check_place(job, tasks)
+  folder = folder.absolute()
+  before = _find(job, text, tasks, folder)
+  name = name_of(job, folder)
+  commit = before.commit if before else _commit(job, dry_run=dry_run)
+  shipment = _shipment(job, name, tasks, folder, commit)
   commands = job.place.start(shipment)
   commands += job.place.wait(shipment) if wait else []
   travels = {task.file: task.program for task in tasks}
@@ -87,12 +95,14 @@ def launch_tasks(
     for name, content in travels.items():
       print(f'# The file {shipment.folder / name}:\n{content}')
   else:
-    _write(shipment, {'job.gin': text, 'job.json': _record(shipment)} | travels)
+    _write(shipment, travels)
   if job.place.ships_code:
-    run_all([code.archive(shipment)], dry_run=dry_run)
-    if not dry_run:
-      print(f'{shipment.code}: sha256 {code.checksum(shipment.code)}')
-  run_all(commands, dry_run=dry_run)
+    _pack(shipment, before, dry_run=dry_run)
+  if not dry_run:
+    record = _record(shipment, before)
+    _write(shipment, {'job.json': record, 'job.gin': text})
+    (folder / STOPPED).unlink(missing_ok=True)
+  _wait(folder, commands, dry_run=dry_run)
 
 
 def attend(
@@ -109,24 +119,55 @@ def attend(
     FileNotFoundError: if no job was launched from there.
     ValueError: if its place does not know the action.
     OSError: if a program is not installed.
-    RuntimeError: if a command fails.
+    stopping.Failed: if a command fails.
     stopping.Stopped: if the run that was waited for was asked to stop.
   """
-  job, shipment = _read(folder.absolute())
-  run_all(getattr(job.place, action)(shipment), dry_run=dry_run)
+  folder = folder.absolute()
+  job, shipment = _read(folder)
+  if action == 'stop' and not dry_run:
+    (folder / STOPPED).touch()
+  parts = [shipment]
+  if job.place.own_machines:
+    parts = [
+      dataclasses.replace(shipment, tasks=(task,)) for task in shipment.tasks
+    ]
+  run = functools.partial(_wait, folder) if action == 'wait' else run_all
+  failures = []
+  for part in parts:
+    try:
+      run(getattr(job.place, action)(part), dry_run=dry_run)
+    except stopping.Failed as failure:
+      failures.append(failure)
+  for failure in failures[:-1]:
+    print(f'gemb: {failure}', file=sys.stderr)
+  if failures:
+    raise failures[-1]
+
+
+def _wait(
+  folder: pathlib.Path, commands: Sequence[Command], *, dry_run: bool
+) -> None:
+  """Runs what starts or awaits a job: one that is stopped is not lost."""
+  try:
+    run_all(commands, dry_run=dry_run)
+  except stopping.Failed as failure:
+    lost = failure.status == os.EX_TEMPFAIL
+    if lost and (folder / STOPPED).is_file():
+      raise stopping.Stopped(
+        f'The job of {folder} was stopped by `gemb launch stop`.'
+      ) from failure
+    raise
 
 
 def name_of(job: Job, folder: pathlib.Path) -> str:
   """Returns the name of a job: its own, or that of its folder."""
-  name = job.name or folder.name
-  check_name(name)
+  name = job.name or folder.name.replace('_', '-')
+  check_name(name, 'The folder of --job names the job, which would be')
   return name
 
 
-def _ship(
-  job: Job, tasks: Sequence[Task], folder: pathlib.Path, *, dry_run: bool
-) -> Shipment:
-  """Returns what the place is told, once it is found to fit the place."""
+def _check_place(job: Job, tasks: Sequence[Task]) -> None:
+  """Raises ValueError unless the place can have such a job."""
   place = type(job.place)
   if job.secrets and not place.takes_secrets:
     raise ValueError(
@@ -139,56 +180,83 @@ def _ship(
       f'{place.__name__} runs one task, and there are {len(tasks)}; leave the '
       'launch file away, and `gemb sweep` runs them here one after another.'
     )
-  commit = ''
-  if place.ships_code:
-    commit = code.find_commit(job.commit)
-    try:
-      code.check_clean(job.commit)
-    except ValueError as error:
-      if not dry_run:
-        raise
-      print(f'# A launch would be refused as things are: {error}\n')
-  return _shipment(job, name_of(job, folder), tasks, folder, commit)
+
+
+def _commit(job: Job, *, dry_run: bool) -> str:
+  """Returns the commit that a new job ships; '': its place ships none."""
+  if not job.place.ships_code:
+    return ''
+  commit = code.find_commit(job.commit)
+  try:
+    code.check_clean(job.commit)
+  except ValueError as error:
+    if not dry_run:
+      raise
+    print(f'# A launch would be refused as things are: {error}\n')
+  return commit
+
+
+def _pack(
+  shipment: Shipment, before: Shipment | None, *, dry_run: bool
+) -> None:
+  """Packs the code that travels; a job keeps what it was launched with."""
+  if before and shipment.code.is_file():
+    print(f'# it goes on with the code of commit {shipment.commit[:12]}')
+    return
+  run_all([code.archive(shipment)], dry_run=dry_run)
+  if not dry_run:
+    print(f'{shipment.code}: sha256 {code.checksum(shipment.code)}')
 
 
 def _shipment(
   job: Job, name: str, tasks: Sequence[Task], folder: pathlib.Path, commit: str
 ) -> Shipment:
+  services = vars(job.run.tracking)  # by their names, which are the extras'
   return Shipment(
     name=name,
     folder=folder,
     tasks=tuple(tasks),
     commit=commit,
     restarts=job.restarts,
+    extras=tuple(name for name, value in services.items() if value),
     environment=job.environment,
     secrets=job.secrets,
   )
 
 
-def _check_same(job: Job, text: str, shipment: Shipment) -> None:
-  """Raises ValueError if the folder holds another job, or of other code."""
-  if not (shipment.folder / 'job.gin').is_file():
-    return
-  was, before = _read(shipment.folder)
+def _find(
+  job: Job, text: str, tasks: Sequence[Task], folder: pathlib.Path
+) -> Shipment | None:
+  """Returns the job that the folder holds, if any, which goes on.
+
+  Raises:
+    ValueError: if it is another.
+  """
+  if not (folder / 'job.gin').is_file():
+    return None
+  was, before = _read(folder)
   advice = 'choose another --job for another job.'
   if was != job:
-    old = (shipment.folder / 'job.gin').read_text(encoding='utf-8')
+    old = (folder / 'job.gin').read_text(encoding='utf-8')
     here = [line for line in text.splitlines() if line not in old.splitlines()]
     raise ValueError(
-      f'{shipment.folder} holds a job that differs from this one, which has '
+      f'{folder} holds a job that differs from this one, which has '
       f'{"; ".join(here[:3]) or "less"}; {advice}'
     )
-  if before.commit != shipment.commit:
-    raise ValueError(
-      f'{shipment.folder} holds a job of commit {before.commit[:12]}, and this '
-      f'is one of {shipment.commit[:12]}. To go on with its code, give '
-      f'--gin.Job.commit="\'{before.commit[:12]}\'" as well; {advice}'
-    )
+  workdirs = {task.name: task.workdir for task in before.tasks}
+  for task in tasks:
+    if task.workdir != (kept := workdirs.get(task.name, task.workdir)):
+      raise ValueError(
+        f'{folder} holds a job whose run is in {kept}, and this one would be '
+        f'in {task.workdir}: give the same --workdir; {advice}'
+      )
+  return before
 
 
-def _record(shipment: Shipment) -> str:
-  """Returns what job.json says."""
-  workdirs = {task.name: task.workdir for task in shipment.tasks}
+def _record(shipment: Shipment, before: Shipment | None) -> str:
+  """Returns what job.json says, with the tasks of earlier launches."""
+  tasks = (*shipment.tasks, *(before.tasks if before else ()))
+  workdirs = {task.name: task.workdir for task in tasks}
   content = {
     'name': shipment.name,
     'commit': shipment.commit,

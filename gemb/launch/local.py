@@ -5,6 +5,7 @@ CPU devices, and save together, as the hosts of a slice do.
 """
 
 import dataclasses
+import functools
 import pathlib
 import sys
 from typing import ClassVar
@@ -69,7 +70,9 @@ class Local(Place):
   def wait(self, shipment: Shipment) -> list[Command]:
     """Returns what prints the log until the run has ended."""
     what = 'follow its log; Ctrl-C stops the run, which saves'
-    return [self._command(shipment, 'wait', what=what)]
+    command = self._command(shipment, 'wait', what=what)
+    ended = functools.partial(background.describe, shipment.folder)
+    return [dataclasses.replace(command, ended=ended)]
 
   def status(self, shipment: Shipment) -> list[Command]:
     """Returns what prints whether it runs, which start it is, and the step."""

@@ -49,6 +49,7 @@ def script(
     *_assign('bucket', bucket),
     *_assign('data', data),
     *_assign('project', project),
+    *_assign('extras', ','.join(('tpu', *shipment.extras))),
     f'secrets=({shlex.join(secrets)})',
     f'command=({shlex.join(command)})',
   ]
@@ -60,15 +61,35 @@ def script(
 def named(shipment: Shipment) -> list[tuple[str, Task]]:
   """Returns each task with the name of its machines: each has its own.
 
+  The name depends on job and task alone, whichever others are launched.
+
   Raises:
     ValueError: if a name is too long.
   """
-  if len(shipment.tasks) == 1:
-    return [(shipment.name, shipment.tasks[0])]
-  names = [f'{shipment.name}-{i}' for i in range(len(shipment.tasks))]
+  job = shipment.name
+  names = [
+    job if task.name == job else f'{job}-{task.name}' for task in shipment.tasks
+  ]
   for name in names:
-    check_name(name)
+    check_name(name, 'The machines of a task would be called')
   return list(zip(names, shipment.tasks, strict=True))
+
+
+def check_shared(shipment: Shipment, mount: str) -> None:
+  """Raises ValueError if a task would write to the disk of one machine.
+
+  Args:
+    shipment: the job.
+    mount: what all machines of the job share, as they see it.
+  """
+  for task in shipment.tasks:
+    workdir = pathlib.PurePosixPath(task.workdir)
+    if pathlib.PurePosixPath(mount) not in workdir.parents:
+      raise ValueError(
+        f'The work folder {task.workdir} is on the disk of one machine, which '
+        f'ends with it; give --gin.Job.workdir="\'{mount}/...\'", which all '
+        'machines of the job share.'
+      )
 
 
 def _assign(name: str, value: str) -> list[str]:

@@ -6,7 +6,7 @@
 #
 # or, where this is a container's own process, `bash TASK.sh run`.
 
-set -euo pipefail
+set -eEuo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 script=$(basename "${BASH_SOURCE[0]}")
 uv_version=0.13.9
@@ -66,14 +66,16 @@ sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; then
   export PYTHON
 }
 
+# Status 2 tells the launch of a mistake; it may be given again after others.
 set_up() {
+  trap 'exit 2' ERR
   mount_bucket
   copy_data
   unpack
   find_python
   "$code/tools/setup"
   "$code/.venv/bin/python" -m pip install --quiet --no-build-isolation \
-    --editable "./${code}[tpu]"
+    --editable "./${code}[$extras]"
   say 'is set up.'
 }
 
@@ -126,8 +128,8 @@ status() {
   case $status in
     '') ! is_running || state='runs.' ;;
     0) state='has ended.' ;;
-    42) state='was stopped, and has saved.' ;;
-    *) state="failed with status $status; gemb launch logs tells why." ;;
+    42) state='was stopped with status 42, and has saved.' ;;
+    *) state="failed with status $status; $PWD/log.txt there tells why." ;;
   esac
   say "$state"
 }
@@ -144,6 +146,7 @@ stop() {
       is_running || break
       sleep 0.1
     done
+    ! is_running || fail 'has not saved within 300 s, and still runs.'
   fi
   status
 }

@@ -11,7 +11,9 @@ from typing import ClassVar
 
 from gemb.launch.command import Command
 
-CODE = 'code.tar.gz'  # in the folder of a job that ships its code
+# In the folder of a job:
+CODE = 'code.tar.gz'  # where it ships its code
+STOPPED = 'stopped'  # after `gemb launch stop`, until it is launched again
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,6 +56,7 @@ class Shipment:
     tasks: the runs, at least one.
     commit: of the code, in full; '' where the place ships none.
     restarts: how often a supervisor starts a task again, at most.
+    extras: of gemb's package, which the runs need beside what all need.
     environment: variables of the runs.
     secrets: {variable: name of its value in Google's Secret Manager}.
   """
@@ -63,6 +66,7 @@ class Shipment:
   tasks: tuple[Task, ...]
   commit: str
   restarts: int
+  extras: tuple[str, ...] = ()
   environment: dict[str, str] = dataclasses.field(default_factory=dict)
   secrets: dict[str, str] = dataclasses.field(default_factory=dict)
 
@@ -106,15 +110,18 @@ class Place(abc.ABC):
 
   Attributes:
     ships_code: whether machines get an archive of the commit; else they run
-      the code that is here.
+      the code that is here, and share the file system.
     takes_secrets: whether they read them from the Secret Manager; else they
       have the environment of this shell, and a job with secrets is refused.
     takes_tasks: whether a job may have several.
+    own_machines: whether each has machines of its own, and is looked after
+      whatever becomes of the others.
   """
 
   ships_code: ClassVar[bool] = True
   takes_secrets: ClassVar[bool] = True
   takes_tasks: ClassVar[bool] = True
+  own_machines: ClassVar[bool] = False
 
   @property
   def all_devices(self) -> int | None:

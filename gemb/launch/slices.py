@@ -71,6 +71,12 @@ class Slice:
   def __post_init__(self):
     family, _, number = self.accelerator_type.partition('-')
     if family not in _FAMILIES:
+      named = {each.chip: name for name, each in _FAMILIES.items()}
+      if family in named:
+        raise ValueError(
+          f'accelerator_type is {self.accelerator_type!r}; Google calls '
+          f'{family} {named[family]}: give {named[family]}-{number or 16}.'
+        )
       near = difflib.get_close_matches(family, _FAMILIES, n=2, cutoff=0)
       raise ValueError(
         f'accelerator_type is {self.accelerator_type!r}, and no family of TPUs '

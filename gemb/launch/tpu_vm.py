@@ -9,7 +9,8 @@ another, and the run goes on from its last checkpoint.
 
 import dataclasses
 import pathlib
-from typing import Literal
+import shlex
+from typing import ClassVar, Literal
 
 from gemb.launch import machine
 from gemb.launch.command import Command
@@ -20,7 +21,9 @@ from gemb.launch.slices import Slice
 Capacity = Literal['spot', 'reserved', 'on_demand']
 
 _MOUNT = 'bucket'
-_RERUN = 'The same launch may be given again.'
+# What machine.sh says of a run that is no more.
+_STOPPED = r'does not run\.|has ended\.|with status \d+'
+_RERUN = 'the same launch may be given again.'
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,8 @@ class TpuVm(Place):
   capacity: Capacity = 'spot'
   runtime_version: str = ''
   service_account: str = ''
+
+  own_machines: ClassVar[bool] = True
 
   def __post_init__(self):
     Slice(accelerator_type=self.accelerator_type)
@@ -104,19 +109,13 @@ class TpuVm(Place):
     Raises:
       ValueError: if a task would write to the disk of one machine.
     """
-    for task in shipment.tasks:
-      if not task.workdir.startswith(f'{_MOUNT}/'):
-        raise ValueError(
-          f'--workdir={task.workdir} is on the disk of one machine, which ends '
-          f'with it; begin it with {_MOUNT}/, where each mounts the bucket '
-          f'{self.bucket}.'
-        )
+    machine.check_shared(shipment, _MOUNT)
     requests = self._requests(shipment)
     asked = [each for request, _ in requests for each in self._ask(request)]
     return asked + [
       each
       for request, task in requests
-      for each in _begin(request, task, shipment)
+      for each in _begin(request, task, shipment, self._machines)
     ]
 
   def status(self, shipment: Shipment) -> list[Command]:
@@ -146,21 +145,29 @@ class TpuVm(Place):
 
   def stop(self, shipment: Shipment) -> list[Command]:
     """Returns what lets the tasks save, and gives the slices back."""
-    requests = self._requests(shipment)
-    stopped = [
-      Command(
-        what=f'stop {request.name}, which saves first',
-        argv=request.ssh(_script(task, shipment, 'stop')),
-        may_fail=True,  # the machines may have been taken away
+    return [
+      each
+      for request, task in self._requests(shipment)
+      for each in (
+        Command(
+          what=f'stop {request.name}, which saves first',
+          argv=request.ssh(_script(task, shipment, 'stop')),
+          says=_STOPPED,
+          times=self._machines,
+          excuse=Command(
+            what=f'look whether the machines of {request.name} are gone',
+            argv=request.state(),
+            unless='^ACTIVE$',
+          ),
+          advice='Machines that are there are kept, and cost: stop it again, '
+          'or give them back whatever is lost, with '
+          f'`{shlex.join(request.delete(with_machines=True))}`.',
+        ),
+        Command(
+          what=f'give the machines of {request.name} back; they cost no more',
+          argv=request.delete(with_machines=True),
+        ),
       )
-      for request, task in requests
-    ]
-    return stopped + [
-      Command(
-        what=f'give the machines of {request.name} back; they cost no more',
-        argv=request.delete(with_machines=True),
-      )
-      for request, _ in requests
     ]
 
   def wait(self, shipment: Shipment) -> list[Command]:
@@ -168,14 +175,24 @@ class TpuVm(Place):
     return [
       Command(
         what=f'wait for the end of {request.name}',
-        argv=request.ssh(_script(task, shipment, 'status'), '0'),
+        argv=request.ssh(_script(task, shipment, 'status')),
         until=r'has ended\.',
-        unless=r'failed with|was stopped|does not run',
+        unless=r'with status (\d+)',
+        lost=r'does not run\.',
+        says=rf'{_STOPPED}|runs\.',
+        times=self._machines,
         every_seconds=60.0,
+        again=True,
         advice=f'Where the slice was taken away or has restarted: {_RERUN}',
       )
       for request, task in self._requests(shipment)
     ]
+
+  @property
+  def _machines(self) -> int:
+    """How many machines each task has."""
+    each = Slice(accelerator_type=self.accelerator_type)
+    return self.slices * each.machines
 
   def _requests(self, shipment: Shipment) -> list[tuple[QueuedResource, Task]]:
     """Returns each task with the queued resource that it runs on."""
@@ -213,7 +230,7 @@ class TpuVm(Place):
 
 
 def _begin(
-  request: QueuedResource, task: Task, shipment: Shipment
+  request: QueuedResource, task: Task, shipment: Shipment, machines: int
 ) -> list[Command]:
   """Returns what waits for slices, ships a task to them, and starts it."""
   name = request.name
@@ -223,32 +240,43 @@ def _begin(
       what=f'wait until {name} has its machines',
       argv=request.state(),
       until='^ACTIVE$',
-      unless='FAILED|SUSPEND',
+      unless='FAILED',
+      lost='SUSPEND',
       every_seconds=30.0,
-      advice=f'If it could not be asked for, the reason is above. {_RERUN}',
+      advice=f'If it could not be asked for, the reason is above; {_RERUN}',
     ),
     Command(
       what=f'make a folder on each machine of {name}',
       argv=request.ssh(f'mkdir -p {_folder(shipment)}'),
-      advice=f'Machines that have just begun may refuse ssh. {_RERUN}',
+      again=True,
+      advice=f'Machines that have just begun may refuse ssh; {_RERUN}',
     ),
     Command(
       what=f'copy code, run and script to each machine of {name}',
       argv=request.copy(
         [str(shipment.folder / file) for file in shipped], _folder(shipment)
       ),
+      again=True,
       advice=_RERUN,
     ),
     # Two calls, so that no process waits for a machine that still installs.
+    # gcloud passes over machines that it does not reach, and so each says it.
     *(
       Command(
         what=what,
         argv=request.ssh(_script(task, shipment, verb)),
+        says=says,
+        times=machines,
+        again=True,
         advice=_RERUN,
       )
-      for verb, what in (
-        ('set_up', f'set up each machine of {name}'),
-        ('start', f'start the run on each machine of {name}'),
+      for verb, says, what in (
+        ('set_up', r'is set up\.', f'set up each machine of {name}'),
+        (
+          'start',
+          r'has started\.|runs already\.',
+          f'start the run on each machine of {name}',
+        ),
       )
     ),
   ]

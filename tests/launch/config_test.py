@@ -24,6 +24,29 @@ def test_a_job_is_a_run_and_a_place(load, tiny_gin):
   assert job.place == Local(devices=2)
 
 
+def test_a_run_without_a_place_is_told_of_the_launch_files(tiny_gin):
+  with pytest.raises(ConfigError) as error:
+    config.load([tiny_gin], root='Job')
+  assert str(error.value) == (
+    f'{tiny_gin}: no file says where this is to run; name one of '
+    'configs/launch last, such as configs/launch/local.gin.'
+  )
+
+
+def test_a_launch_file_is_for_launching_alone(tiny_gin):
+  with pytest.raises(ConfigError) as error:
+    config.load([tiny_gin, LOCAL])
+  assert str(error.value) == (
+    f'{LOCAL}:10: a file of configs/launch is for `gemb launch`, and for '
+    '`gemb sweep --job`; leave it out here.'
+  )
+
+
+def test_a_run_behind_the_launch_file_would_override_it(tiny_gin):
+  with pytest.raises(ConfigError, match=f'stands behind {LOCAL}, and would'):
+    config.load([LOCAL, tiny_gin], root='Job')
+
+
 def test_the_program_of_its_run_knows_nothing_of_the_job(tiny_gin, tmp_path):
   _, program = config.load([tiny_gin, LOCAL], root='Job', program_of='Run')
   assert program == config.load([tiny_gin])[1]

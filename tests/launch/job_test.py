@@ -9,10 +9,13 @@ import pytest
 
 from gemb import config, main
 from gemb.launch import code, job
+from gemb.launch.command import Command
 from gemb.launch.place import Task
 from gemb.train.metrics import read_metrics
 
 COMMIT = '0123456789abcdef0123456789abcdef01234567'
+
+TRACKING = 'configs/tracking/wandb.gin'
 
 # A place that ships code, and starts a job by writing down what it got.
 ELSEWHERE = """
@@ -82,8 +85,6 @@ def elsewhere(tmp_path, monkeypatch):
 
 def pack(shipment):
   """Returns what writes 'code', for git writes COMMIT nowhere."""
-  from gemb.launch.command import Command
-
   script = f'open({str(shipment.code)!r}, "w").write("code")'
   return Command(what='pack', argv=(sys.executable, '-c', script))
 
@@ -157,9 +158,112 @@ def test_the_same_job_may_be_launched_again_and_no_other(
   error = launch('--gin.Elsewhere.zone="b"', place=elsewhere, status=2)
   assert f'{tmp_path}/mine holds a job that differs from this one' in error
   assert "which has elsewhere.Elsewhere.zone = 'b'; choose another" in error
+
+
+def test_a_job_goes_on_with_its_code_once_the_checkout_has_changed(
+  launch, elsewhere, tmp_path, monkeypatch, capfd
+):
+  def change(name):
+    raise ValueError('gemb/a.py is not committed.')
+
+  launch(place=elsewhere)
   monkeypatch.setattr(code, 'find_commit', lambda name: 'f' * 40)
-  error = launch(place=elsewhere, status=2)
-  assert 'holds a job of commit 0123456789ab, and this is one of ffff' in error
+  monkeypatch.setattr(code, 'check_clean', change)
+  said = launch(place=elsewhere)
+  assert said == (
+    '# it goes on with the code of commit 0123456789ab\n'
+    '# start it\nstarted mine /mnt/runs\n'
+  )
+  assert COMMIT in attend('status', tmp_path / 'mine', capfd)
+
+
+def test_a_launch_that_is_killed_leaves_a_folder_that_may_be_launched(
+  launch, elsewhere, tmp_path, monkeypatch, capfd
+):
+  def fail(*_):
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(code, 'checksum', fail)
+    launch(place=elsewhere, status=130)
+  assert 'holds no job' in attend('status', tmp_path / 'mine', capfd, status=2)
+  launch(place=elsewhere)
+
+
+def test_the_same_launch_from_another_folder_is_of_the_same_run(
+  launch, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  said = launch('--workdir=runs/one', '--dry_run')
+  assert f' --workdir={tmp_path}/runs/one\n' in said
+  monkeypatch.setattr(job, 'run_all', lambda *_, **__: None)
+  launch('--workdir=runs/one')
+  (tmp_path / 'other').mkdir()
+  monkeypatch.chdir(tmp_path / 'other')
+  error = launch('--workdir=runs/one', status=2)
+  assert f'whose run is in {tmp_path}/runs/one, and this one would' in error
+
+
+def test_the_place_is_told_what_follows_the_run(launch, elsewhere, tmp_path):
+  tracking = tmp_path / 'tracking.gin'
+  tracking.write_text(
+    f'include {TRACKING!r}\ninclude {elsewhere!r}\n', encoding='utf-8'
+  )
+  launch(place=str(tracking))
+  _, shipment = job._read(tmp_path / 'mine')
+  assert shipment.extras == ('wandb',)
+
+
+def test_a_job_that_was_stopped_is_not_launched_again_as_lost(
+  launch, elsewhere, tmp_path, monkeypatch, capfd
+):
+  def wait(place, shipment):
+    # Its machines are given back between two looks at them.
+    return [Command(what='wait', argv=('true',), lost=r'\A\Z')]
+
+  launch(place=elsewhere)
+  monkeypatch.setattr(sys.modules['elsewhere'].Elsewhere, 'wait', wait)
+  assert 'there is no answer' in launch('--wait', place=elsewhere, status=75)
+  attend('wait', tmp_path / 'mine', capfd, status=75)
+  attend('stop', tmp_path / 'mine', capfd)
+  error = attend('wait', tmp_path / 'mine', capfd, status=42)
+  assert error == (
+    f'gemb: The job of {tmp_path}/mine was stopped by `gemb launch stop`.\n'
+  )
+  launch('--wait', place=elsewhere, status=75)
+
+
+def test_tasks_of_earlier_launches_are_looked_after(
+  elsewhere, tiny_gin, tmp_path, monkeypatch, capfd
+):
+  loaded, text = config.load([tiny_gin, elsewhere], root='Job')
+  monkeypatch.setattr(type(loaded.place), 'own_machines', True)
+  a, b = (
+    Task(name=name, program='', workdir=f'runs/{name}') for name in ('a', 'b')
+  )
+  job.launch_tasks(loaded, text, [a, b], tmp_path / 'mine')
+  capfd.readouterr()
+  job.launch_tasks(loaded, text, [b], tmp_path / 'mine')
+  assert 'started b runs/b\n' in capfd.readouterr().out
+  assert attend('status', tmp_path / 'mine', capfd).count('# look\n') == 2
+
+
+def test_a_task_that_fails_does_not_hide_the_others(
+  elsewhere, tiny_gin, tmp_path, monkeypatch, capfd
+):
+  def look(place, shipment):
+    script = f'test {shipment.tasks[0].name} = c'
+    return [Command(what=script, argv=('bash', '-c', script))]
+
+  loaded, text = config.load([tiny_gin, elsewhere], root='Job')
+  monkeypatch.setattr(type(loaded.place), 'own_machines', True)
+  monkeypatch.setattr(type(loaded.place), 'status', look)
+  tasks = [Task(name=name, program='', workdir='runs') for name in 'abc']
+  job.launch_tasks(loaded, text, tasks, tmp_path / 'mine')
+  errors = attend('status', tmp_path / 'mine', capfd, status=2)
+  assert errors.count('gemb: test a = c: ') == 1
+  assert errors.count('gemb: test b = c: ') == 1
+  assert 'c = c' not in errors
 
 
 def test_code_that_is_not_committed_is_told_by_a_dry_run_and_refused(
@@ -199,7 +303,11 @@ def test_a_folder_whose_name_is_none_needs_another(tiny_gin, tmp_path, capfd):
   given = [f'--gin_file={file}' for file in files]
   folder = tmp_path / 'My job'
   assert main.main(['launch', *given, f'--job={folder}', '--dry_run']) == 2
-  assert "Job.name is 'My job'" in capfd.readouterr().err
+  error = capfd.readouterr().err
+  assert "The folder of --job names the job, which would be 'My job';" in error
+  folder = tmp_path / 'my_job'
+  assert not main.main(['launch', *given, f'--job={folder}', '--dry_run'])
+  assert f'{folder}/tasks/my-job.gin' in capfd.readouterr().out
 
 
 def test_this_machine_runs_one_task(tiny_gin, tmp_path):

@@ -60,6 +60,15 @@ def test_it_is_looked_after_by_its_folder(here, tmp_path):
   ]
 
 
+def test_whoever_waits_is_told_how_it_has_ended(here, tmp_path):
+  (command,) = Local().wait(here)
+  with record.kept(tmp_path, 7) as write:
+    write(starts=1, status=1, cause='the loss is not finite')
+  assert command.ended() == (
+    'It has stopped with status 1 (the loss is not finite): start 1.'
+  )
+
+
 def test_the_run_lies_in_the_folder_of_the_job():
   folder = pathlib.Path('/home/me/jobs/mine')
   assert Local().default_workdir(folder) == '/home/me/jobs/mine/run'

@@ -127,15 +127,40 @@ def test_a_run_outlives_the_call_that_starts_it_and_saves_when_stopped(
     'python -m gemb.launch.supervise --restarts=9 -- train '
     '--gin_file=mine.gin --workdir=bucket/runs/mine --start_timeout=1800'
   )
-  assert call('stop') == (0, 'was stopped, and has saved.')
-  assert call('status') == (0, 'was stopped, and has saved.')
+  assert call('stop') == (0, 'was stopped with status 42, and has saved.')
+  assert call('status') == (0, 'was stopped with status 42, and has saved.')
+
+
+def test_a_stop_fails_while_the_run_still_saves(job, tmp_path):
+  folder, call = job
+  call('set_up')
+  call('start')
+  wait_for(folder / 'log.txt')
+  script = (folder / 'mine.sh').read_text()
+  assert script.count('look < 3000') == script.count('kill -TERM') == 1
+  hasty = script.replace('look < 3000', 'look < 1').replace('kill -TERM', ':')
+  (folder / 'mine.sh').write_text(hasty)
+  assert call('stop') == (2, 'has not saved within 300 s, and still runs.')
+  (folder / 'mine.sh').write_text(script)
+
+
+def test_a_set_up_that_fails_is_a_mistake(job, stand_in):
+  _, call = job
+  stand_in.fails('rsync', 'no such bucket')
+  assert call('set_up') == (2, 'no such bucket')
+
+
+def test_a_machine_has_what_follows_the_run(shipment):
+  ship = shipment(extras=('wandb',))
+  text = machine.script(ship, ship.tasks[0], gin_file='mine.gin', project='p')
+  assert '\nextras=tpu,wandb\n' in text
 
 
 @pytest.mark.parametrize(
   ('status', 'said'),
   [
     ('0', 'has ended.'),
-    ('2', 'failed with status 2; gemb launch logs tells why.'),
+    ('2', 'failed with status 2; {}/log.txt there tells why.'),
   ],
 )
 def test_how_a_run_has_ended_is_told(status, said, job, tmp_path):
@@ -144,7 +169,7 @@ def test_how_a_run_has_ended_is_told(status, said, job, tmp_path):
   call('set_up')
   call('start')
   wait_for(folder / 'ended')
-  assert call('status') == (0, said)
+  assert call('status') == (0, said.format(folder))
 
 
 def test_a_secret_that_cannot_be_read_ends_the_run_with_a_sentence(
@@ -176,9 +201,14 @@ def test_an_unknown_verb_is_refused(job):
 
 
 def test_each_task_has_machines_of_its_own(shipment):
-  alone, several = shipment('lr'), shipment('lr-1', 'lr-2')
+  alone, several = shipment('mine'), shipment('lr-1', 'lr-2')
   assert machine.named(alone) == [('mine', alone.tasks[0])]
-  assert [name for name, _ in machine.named(several)] == ['mine-0', 'mine-1']
+  assert [name for name, _ in machine.named(several)] == [
+    'mine-lr-1',
+    'mine-lr-2',
+  ]
+  # Another point in front, or one that has ended, takes no one's machines.
+  assert machine.named(shipment('lr-2')) == [('mine-lr-2', several.tasks[1])]
   long = dataclasses.replace(several, name='m' * 39)
   with pytest.raises(ValueError, match='at most 40'):
     machine.named(long)

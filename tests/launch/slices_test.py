@@ -55,8 +55,13 @@ def test_a_machine_has_the_software_of_its_chip():
 
 
 def test_an_unknown_family_is_refused_with_the_nearest():
-  with pytest.raises(ValueError, match="'v5e'; the nearest are v6e and v5p"):
-    Slice(accelerator_type='v5e-16')
+  with pytest.raises(ValueError, match="'v7e'; the nearest are v6e and v4"):
+    Slice(accelerator_type='v7e-16')
+
+
+def test_a_chip_is_told_by_the_name_that_google_gives_its_slices():
+  with pytest.raises(ValueError, match='calls v5e v5litepod: give v5litepod-8'):
+    Slice(accelerator_type='v5e-8')
 
 
 @pytest.mark.parametrize('name', ['v5p-6', 'v5litepod-6', 'v6e-', 'v5p-2'])
