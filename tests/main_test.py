@@ -119,17 +119,34 @@ def test_help_comes_at_once_and_shows_an_example(command):
   text = ' '.join(' '.join(text).split())
   if command:
     assert f'example: gemb {command[0]} ' in text
+    # All but one read a config, and say how its values are overridden.
+    assert ('--gin.NAME=VALUE' in text) == (command != ['weights'])
   else:
     assert all(name in text for name in COMMANDS)
     assert 'example: gemb train --gin_file=' in text
 
 
-@pytest.mark.parametrize('command', [[], ['trian'], ['train']])
-def test_a_command_line_that_is_none_is_refused(command, capsys):
+@pytest.mark.parametrize(
+  ('command', 'complaint'),
+  [
+    ([], 'required: COMMAND'),
+    (['trian'], "'trian'"),
+    (['train'], 'required: --gin_file'),
+    (['train', '--gin.Run.steps', '20'], 'write --gin.Run.steps=20'),
+    (['train', '--gin.Run.steps', '--wait'], 'write --gin.Run.steps=VALUE'),
+    (['train', '--gin.Run.steps'], 'write --gin.Run.steps=VALUE'),
+    (['weights', 'x', '--gin.Run.steps=2'], 'leave out --gin.Run.steps=2'),
+  ],
+)
+def test_a_command_line_that_is_none_is_refused(command, complaint, capsys):
   with pytest.raises(SystemExit) as stopped:
     main.main(command)
   assert stopped.value.code == 2
-  assert 'gemb' in capsys.readouterr().err
+  assert complaint in capsys.readouterr().err
+
+
+def test_a_value_of_no_run_is_refused(refused):
+  assert 'name its --gin_file' in refused('data', 'list', '--gin.Run.steps=2')
 
 
 def test_the_exit_status_is_that_of_the_process():
@@ -544,9 +561,8 @@ def test_a_teacher_that_is_not_there_is_refused(train_refused, tmp_path):
 
 
 @pytest.fixture
-def cache(tiny_run, tiny_gin, monkeypatch):
+def cache(tiny_run, tiny_gin):
   """Runs `gemb cache` here, where TensorFlow is imported once."""
-  monkeypatch.syspath_prepend(str(pathlib.Path(__file__).parent))
 
   def run(*bindings):
     options(*(f'--gin.{binding}' for binding in bindings))

@@ -3,7 +3,6 @@
 import dataclasses
 import importlib
 import json
-import pathlib
 import re
 import shlex
 import sys
@@ -12,6 +11,7 @@ import typing
 import numpy as np
 import pytest
 import seqio
+from documented import GUIDES, REPOSITORY, indented
 
 from gemb import main
 from gemb.axes import MeshConfig
@@ -20,23 +20,14 @@ from gemb.curation import models
 from gemb.data import weights
 from gemb.data.sources import SourceConfig
 from gemb.sweep import sweeping
+from gemb.sweep.family import Family
 from gemb.train.metrics import read_metrics
 
-REPOSITORY = pathlib.Path(__file__).parents[1]
 README = (REPOSITORY / 'README.md').read_text()
 QUICKSTART = 'configs/run/00_quickstart.gin'
 _, OWN_DATA = README.split('## Your own data')
 OWN_DATA, _ = OWN_DATA.split('\n## ', maxsplit=1)
-# The guides: a README beside the code that it is about.
-PAGES = [
-  REPOSITORY / 'README.md',
-  *sorted((REPOSITORY / 'gemb').rglob('README.md')),
-]
-COMMANDS = [
-  command
-  for page in PAGES
-  for command in re.findall(r'^    (gemb .*)$', page.read_text(), re.MULTILINE)
-]
+COMMANDS = [command for page in GUIDES for command in indented(page)]
 
 
 WITH_MTEB = [
@@ -96,7 +87,6 @@ for words in json.loads(sys.argv[1]):
 def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
   """Returns a function: a command -> its words, on the small run."""
   monkeypatch.chdir(REPOSITORY)
-  monkeypatch.syspath_prepend(REPOSITORY / 'tests')  # of golden_tasks
 
   def split(command):
     words = shlex.split(command)[1:]
@@ -104,8 +94,8 @@ def words_of(tiny_run, tiny_gin, tmp_path, monkeypatch):
     finished = words[0] in (
       *('evaluate', 'encode', 'export', 'check', 'teach', 'mine'),
     )
-    folder = tiny_run if finished else tmp_path / 'run'
-    words = [re.sub('^--workdir=.*', f'--workdir={folder}', w) for w in words]
+    folder = tiny_run if finished else tmp_path / r'\1'
+    words = [re.sub('^--workdir=(.*)', f'--workdir={folder}', w) for w in words]
     if words[0] == 'soup':
       soup = f"--gin.Soup.ingredients=('{tiny_run}@all',)"
       words = [*words, soup]
@@ -212,10 +202,15 @@ def test_the_commands_of_launching_run_one_after_another(
 
 
 def test_the_commands_of_sweeps_run_one_after_another(
-  words_of, tmp_path, monkeypatch
+  words_of, tiny_run, tmp_path, monkeypatch
 ):
+  def copy(family, name):
+    made = (str(tiny_run / part) for part in ('metrics.jsonl', 'checkpoints'))
+    return ['cp', '-r', *made, str(family.root / name)]
+
   # Nothing is trained: tests/sweep does.
-  monkeypatch.setattr(sweeping, 'train_command', lambda *_: ['true'])
+  monkeypatch.setattr(sweeping, 'train_command', copy)
+  monkeypatch.setattr(Family, 'scores', lambda *_: {'bitext/accuracy@16': 0.5})
   axes = '{OptimizerConfig.learning_rate: {uniform: [0.001, 0.01]}}'
   for name, asked in {
     'learning_rate': 'grid: {OptimizerConfig.learning_rate: [0.001]}',
@@ -256,7 +251,7 @@ def test_there_is_a_command_of_each_kind():
   assert len(WITH_MTEB) == 2
 
 
-@pytest.mark.parametrize('page', PAGES, ids=lambda page: page.parent.name)
+@pytest.mark.parametrize('page', GUIDES, ids=lambda page: page.parent.name)
 def test_links_lead_somewhere(page):
   for link in re.findall(r'\]\(([^)]+)\)', page.read_text()):
     path, _, anchor = link.partition('#')
@@ -274,13 +269,14 @@ def test_links_lead_somewhere(page):
 
 def test_the_guides_are_all_in_the_table_of_the_readme():
   rows = re.findall(r'^\| .*\]\((gemb/.*?README\.md)\)', README, re.MULTILINE)
-  pages = [page.relative_to(REPOSITORY).as_posix() for page in PAGES[1:]]
+  pages = [page.relative_to(REPOSITORY).as_posix() for page in GUIDES[1:]]
   assert sorted(rows) == pages
 
 
-def test_the_rooms_name_every_module():
+def test_the_reading_order_names_every_module():
+  page = (REPOSITORY / 'gemb/README.md').read_text()
   named = set()
-  for row in re.findall(r'^\| (`gemb/.*?) \|', README, re.MULTILINE):
+  for row in re.findall(r'^\| (`gemb/.*?) \|', page, re.MULTILINE):
     first, *others = re.findall(r'`([^`]*)`', row)
     folder = first.rsplit('/', 1)[0]
     named |= {first, *(f'{folder}/{other}' for other in others)}

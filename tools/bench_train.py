@@ -80,7 +80,7 @@ def main() -> None:
   if importlib.util.find_spec('accelerate') is None:
     sys.exit(
       f"{PEER}'s trainer needs accelerate, which is not installed: pip install "
-      '"gemb[bench]".'
+      "-e '.[bench]'."
     )
   with tempfile.TemporaryDirectory() as name:
     folder = pathlib.Path(name)

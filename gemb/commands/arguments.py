@@ -1,6 +1,8 @@
 """What the commands have in common: gin files, work folders, checkpoints."""
 
 import argparse
+import re
+import textwrap
 from typing import Any
 
 EXAMPLE = 'configs/run/00_quickstart.gin'
@@ -14,7 +16,8 @@ def add_command(
   example: str,
   *,
   files: bool = False,
-  workdir: bool = False,
+  workdir: str = '',
+  config: bool = True,
 ) -> argparse.ArgumentParser:
   """Adds a command to argparse's `to`, with an example in its help.
 
@@ -22,20 +25,20 @@ def add_command(
     to: of a parser (`add_subparsers`).
     command: called with the options.
     name: of the command.
-    text: what it does.
+    text: what it does; `gemb --help` shows its first clause.
     example: of its arguments.
-    files: whether it takes gin files.
-    workdir: whether it takes the folder of a run.
+    files: whether it needs gin files.
+    workdir: what lies in the folder that it needs, if it needs one.
+    config: whether it reads a config, whose values can be overridden.
   """
   parser = to.add_parser(
     name,
-    help=text,
-    description=text,
+    help=re.split(r'[.:;]( |$)', text)[0],
+    description=_fill(text),
+    # Breaks no line: the example is to be copied.
+    formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.epilog = (
-    f'example: {parser.prog} {example}    '
-    'Any value of the config is overridden by --gin.NAME=VALUE.'
-  )
+  parser.epilog = f'example:\n  {parser.prog} {example}'
   parser.set_defaults(command=command)
   if files:
     parser.add_argument(
@@ -43,11 +46,23 @@ def add_command(
       action='append',
       required=True,
       metavar='FILE',
-      help='a gin file; several are read in order',
+      help='a gin file; may be repeated, and later ones win',
     )
   if workdir:
     parser.add_argument(
-      '--workdir', required=True, metavar='DIR', help='folder of the run'
+      '--workdir', required=True, metavar='DIR', help=f'folder of {workdir}'
+    )
+  if config:
+    # For the help alone: argparse has no options whose names vary, so that
+    # `gemb.main` collects them.
+    parser.add_argument(
+      '--gin.NAME=VALUE',
+      dest='gin',
+      action='store_const',
+      const=[],
+      default=[],
+      help='override a value of the config, such as --gin.Run.steps=20; may '
+      'be repeated; a string is quoted twice: --gin.NAME="\'text\'"',
     )
   return parser
 
@@ -75,28 +90,35 @@ def add_processes(parser: argparse.ArgumentParser) -> None:
   """Adds the flags of one of several processes, for `meet`."""
   group = parser.add_argument_group(
     'several processes',
-    'On TPU VMs, and under SLURM and Open MPI, they find each other. Elsewhere '
-    'start the same command on every machine, with the first three. All share '
-    'the work folder and the data folder. Other commands run in one process.',
+    _fill(
+      'On TPU VMs, and under SLURM and Open MPI, they find each other. '
+      'Elsewhere start the same command on every machine, with the first '
+      'three. All share the work folder and the data folder. Other commands '
+      'run in one process.'
+    ),
   )
   group.add_argument(
     '--coordinator', metavar='HOST:PORT', help='where process 0 listens'
   )
-  group.add_argument('--processes', type=positive, help='how many there are')
-  group.add_argument('--process', type=int, help='which one this is, from 0')
+  group.add_argument(
+    '--processes', type=positive, help='how many processes there are'
+  )
+  group.add_argument(
+    '--process', type=int, help='which of them this is, from 0'
+  )
   group.add_argument(
     '--start_timeout',
     type=positive,
     default=300,
     metavar='SECONDS',
-    help='in which all must have come (300)',
+    help='seconds in which all processes must have come (300)',
   )
   group.add_argument(
     '--heartbeat_timeout',
     type=positive,
     default=30,
     metavar='SECONDS',
-    help='of silence, after which a process is taken for dead (30)',
+    help='seconds of silence after which a process is taken for dead (30)',
   )
 
 
@@ -111,6 +133,11 @@ def meet(options: argparse.Namespace) -> None:
     start_timeout=options.start_timeout,
     heartbeat_timeout=options.heartbeat_timeout,
   )
+
+
+def _fill(text: str) -> str:
+  """Returns a text in lines of a terminal."""
+  return textwrap.fill(text, 78)
 
 
 def positive(text: str) -> int:

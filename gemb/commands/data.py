@@ -19,8 +19,8 @@ def add(to) -> None:
 
 
 def _add_showing(to) -> None:
-  text = 'Tell what there is to train on.'
-  to = to.add_parser('data', help=text, description=text).add_subparsers(
+  text = 'Tell what there is to train on'
+  to = to.add_parser('data', help=text, description=f'{text}.').add_subparsers(
     required=True, metavar='list|show'
   )
   command = add_command(
@@ -32,7 +32,11 @@ def _add_showing(to) -> None:
     f'--gin_file={EXAMPLE}',
   )
   command.add_argument(
-    '--gin_file', action='append', default=[], metavar='FILE', help='of a run'
+    '--gin_file',
+    action='append',
+    default=[],
+    metavar='FILE',
+    help='a gin file of a run; may be repeated, and later ones win',
   )
   command = add_command(
     to,
@@ -44,10 +48,10 @@ def _add_showing(to) -> None:
     files=True,
   )
   command.add_argument(
-    'task', metavar='TASK', help='one that the run trains on'
+    'task', metavar='TASK', help='a task that the run trains on'
   )
   command.add_argument(
-    '--examples', type=positive, default=3, help='how many to show (3)'
+    '--examples', type=positive, default=3, help='how many examples to show (3)'
   )
 
 
@@ -82,13 +86,17 @@ def list_data(options: argparse.Namespace) -> None:
 
     print(show.list_tasks(load_run(options)[0].data))
     return
+  if options.gin:
+    raise ValueError(
+      f'--gin.{options.gin[0]} is a value of a run; name its --gin_file.'
+    )
   try:
     from gemb.data import corpora
     from gemb.data.corpora import tables
   except ModuleNotFoundError as error:
     raise ValueError(
       f'Listing the corpora needs {error.name}, which is not installed: pip '
-      'install "gemb[data]". The tasks of a run are listed without it: name a '
+      "install -e '.[data]'. The tasks of a run are listed without it: name a "
       '--gin_file.'
     ) from error
   print(tables.overview(corpora.infos()))

@@ -14,8 +14,8 @@ def add(to) -> None:
     'check',
     'Prove on the real parameters that they encode in both directions, and '
     'that padding and other rows leave no trace; `gemb train` does it too.',
-    '--workdir=runs/try',
-    workdir=True,
+    '--workdir=runs/mine',
+    workdir='the run',
   )
   add_step(command)
   command = add_command(
@@ -24,8 +24,8 @@ def add(to) -> None:
     'evaluate',
     'Evaluate a model on the held-out tasks, and write report.html; or, with '
     '--mteb or --data, with the evaluators of MTEB.',
-    '--workdir=runs/try --mteb="MTEB(Multilingual, v2)"',
-    workdir=True,
+    '--workdir=runs/mine --mteb="MTEB(Multilingual, v2)"',
+    workdir='the run',
   )
   add_step(command)
   command.add_argument(

@@ -18,9 +18,10 @@ def add(to) -> None:
     'by the embeddings of a trained model: Curation.tasks and MiningConfig. '
     'The tasks must be those of a `gemb cache`, and the model must have a '
     'prompt for each. Started again it goes on where it stopped.',
-    '--gin_file=configs/curation/small.gin --workdir=runs/try --folder=curated',
+    '--gin_file=configs/curation/small.gin --workdir=runs/prefinetune '
+    '--folder=curated',
     files=True,
-    workdir=True,
+    workdir='the run whose model mines',
   )
   add_step(command)
   command.add_argument(

@@ -28,21 +28,31 @@ def add(to) -> None:
     help='a slice of v4, v5e, v5p or v6e, such as v5e:16x16 or v5p:4x4x4',
   )
   add_option(
-    '--slices', type=positive, default=1, help='of that shape; by default 1'
+    '--slices',
+    type=positive,
+    default=1,
+    help='how many slices of that shape (1)',
   )
   add_option(
-    '--price', type=float, metavar='DOLLARS', help='of a chip for an hour'
+    '--price',
+    type=float,
+    metavar='DOLLARS',
+    help='price of a chip for an hour',
   )
   add_option(
-    '--pairs', type=positive, help='to train on; by default those of the run'
+    '--pairs',
+    type=positive,
+    help='how many pairs the run is to train on, for the cost; by default '
+    'those of Run.steps',
   )
   add_option(
     '--tokens',
     type=positive,
-    help='of a text on average, where texts share rows; by default the most',
+    help='tokens of a text on average, where texts share rows; by default '
+    'those of the longest',
   )
   add_option(
-    '--show-sharding',
+    '--show_sharding',
     action='store_true',
     help='show how each array is split instead; compiles nothing',
   )

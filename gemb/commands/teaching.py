@@ -37,7 +37,7 @@ def add(to) -> None:
     '--dtype',
     choices=('float16', 'float32'),
     default='float16',
-    help='of the vectors (float16)',
+    help='type of the vectors (float16)',
   )
 
 

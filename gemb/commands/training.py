@@ -21,9 +21,9 @@ def add(to) -> None:
     train,
     'train',
     'Train from gin files, or go on where the same command stopped.',
-    f'--gin_file={EXAMPLE} --gin.Run.steps=100 --workdir=runs/try',
+    f'--gin_file={EXAMPLE} --gin.Run.steps=100 --workdir=runs/short',
     files=True,
-    workdir=True,
+    workdir='the run',
   )
   add_profile(command)
   add_processes(command)
@@ -35,12 +35,15 @@ def add(to) -> None:
     'Fetch pretrained weights into the data folder. Their terms are shown '
     'first, and have to be accepted.',
     'gemma3_270m --accept_gemma_terms',
+    config=False,
   )
-  command.add_argument('name', help='such as gemma3_270m')
+  command.add_argument(
+    'name', metavar='NAME', help='of the weights, such as gemma3_270m'
+  )
   command.add_argument(
     '--accept_gemma_terms',
     action='store_true',
-    help='you have read the terms of Gemma and accept them',
+    help='say that you have read the terms of Gemma, and accept them',
   )
   add_command(
     to,
@@ -50,7 +53,7 @@ def add(to) -> None:
     'model of step 0.',
     f'--gin_file={EXAMPLE} --workdir=runs/untrained',
     files=True,
-    workdir=True,
+    workdir='the run',
   )
 
 
@@ -66,13 +69,16 @@ def _add_cache(to) -> None:
     files=True,
   )
   command.add_argument(
-    '--processes', type=positive, help='that tokenise at once; one a core'
+    '--processes',
+    type=positive,
+    help='how many processes tokenise at once; by default one for each core',
   )
   command.add_argument(
     '--shard',
     default='0/1',
     metavar='I/N',
-    help='make every N-th shard, from I = 0; run it once for every I',
+    help='make every N-th shard only, from shard I on; give the command once '
+    'for each I from 0 to N - 1 (0/1)',
   )
   command.add_argument(
     '--prepare',
@@ -105,7 +111,7 @@ def cache(options: argparse.Namespace) -> None:
   except ModuleNotFoundError as error:
     raise ValueError(
       f'Making caches needs {error.name}, which is not installed: pip install '
-      '"gemb[data]". Caches made elsewhere can be copied into the data folder.'
+      "-e '.[data]'. Caches made elsewhere can be copied into the data folder."
     ) from error
   if options.prepare:
     for job in cache.prepare(run.data):

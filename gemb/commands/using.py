@@ -3,37 +3,61 @@
 import argparse
 import pathlib
 
+from gemb import prompts
 from gemb.commands.arguments import add_command, add_step, find_run
 
 
 def add(to) -> None:
   """Adds these commands."""
+  _add_encode(to)
+  _add_export(to)
+
+
+def _add_encode(to) -> None:
   command = add_command(
     to,
     encode,
     'encode',
     'Embed the lines of a text file; write a .npy of unit vectors.',
-    "--workdir=runs/try --input=texts.txt --output=vectors.npy --task='code "
+    "--workdir=runs/mine --input=texts.txt --output=vectors.npy --task='code "
     "retrieval' --prefix=64",
-    workdir=True,
+    workdir='the run',
   )
   add_step(command)
-  command.add_argument('--input', required=True, help='a text a line')
-  command.add_argument('--output', required=True, help='the .npy to write')
   command.add_argument(
-    '--task', default='search result', help='task string of the prompt'
+    '--input',
+    required=True,
+    metavar='FILE',
+    help='a UTF-8 file, each line of which is a text',
   )
   command.add_argument(
-    '--passages', action='store_true', help='the texts are searched, not asked'
+    '--output', required=True, metavar='FILE', help='the .npy to write'
   )
-  command.add_argument('--prefix', type=int, help='dimensions to keep')
+  command.add_argument(
+    '--task',
+    default='search result',
+    metavar='NAME',
+    help='what the vectors are for (search result); one of '
+    + ', '.join(prompts.ASYMMETRIC + prompts.SYMMETRIC),
+  )
+  command.add_argument(
+    '--passages',
+    action='store_true',
+    help='the texts are what is searched, and no queries',
+  )
+  command.add_argument(
+    '--prefix', type=int, help='how many dimensions to keep; by default all'
+  )
+
+
+def _add_export(to) -> None:
   command = add_command(
     to,
     export,
     'export',
     'Write a folder that sentence-transformers loads.',
-    '--workdir=runs/try --output=exported --dtype=bfloat16',
-    workdir=True,
+    '--workdir=runs/mine --output=exported --dtype=bfloat16',
+    workdir='the run',
   )
   add_step(command)
   command.add_argument(
@@ -43,13 +67,17 @@ def add(to) -> None:
     '--dtype',
     choices=('float32', 'bfloat16'),
     default='float32',
-    help='of the weights (float32)',
+    help='type of the weights (float32)',
   )
   command.add_argument(
-    '--truncate_dim', type=int, help='dimensions that users get by default'
+    '--truncate_dim',
+    type=int,
+    help='how many dimensions users get unless they say so; by default all',
   )
   command.add_argument(
-    '--max_length', type=int, help='longest text in tokens; as trained'
+    '--max_length',
+    type=int,
+    help='how many tokens of a text are read; by default as trained',
   )
 
 
@@ -57,7 +85,7 @@ def encode(options: argparse.Namespace) -> None:
   """Embeds the lines of a file."""
   import numpy as np
 
-  from gemb import files, prompts, trained
+  from gemb import files, trained
   from gemb.evals.retrieval import truncate
 
   run, found = find_run(options)

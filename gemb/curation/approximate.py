@@ -91,7 +91,7 @@ def _build(passages: Float32[np.ndarray, 'n M'], cells: int, seed: int) -> Any:
   if importlib.util.find_spec('faiss') is None:
     raise ValueError(
       "MiningConfig.search is 'faiss', which is not installed: pip install "
-      '"gemb[curation]", or take \'exact\'.'
+      "-e '.[curation]', or take 'exact'."
     )
   import faiss
 

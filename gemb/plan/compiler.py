@@ -131,7 +131,7 @@ def check_libtpu() -> None:
   if importlib.util.find_spec('libtpu') is None:
     raise ValueError(
       'Compiling for a TPU needs libtpu, which is not installed: pip install '
-      "'gemb[plan]'. It needs no TPU."
+      "-e '.[plan]'. It needs no TPU."
     )
 
 

@@ -85,5 +85,5 @@ def test_few_passages_are_one_cell():
 
 def test_a_library_that_is_not_installed_is_told(monkeypatch, passages):
   monkeypatch.setitem(sys.modules, 'faiss', None)
-  with pytest.raises(ValueError, match=r'pip install "gemb\[curation\]"'):
+  with pytest.raises(ValueError, match=r"pip install -e '\.\[curation\]'"):
     ApproximateSearch(passages)

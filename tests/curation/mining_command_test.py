@@ -87,7 +87,6 @@ def test_the_next_run_reads_what_was_mined(
 ):
   data = shutil.copytree(tiny_folder / 'data', tmp_path / 'data')
   monkeypatch.setenv('GEMB_DATA', str(data))
-  monkeypatch.syspath_prepend(TESTS)  # of golden_tasks
   run, _ = config.load(
     [str(tiny_run / 'config.gin')],
     [

@@ -59,7 +59,7 @@ def test_a_plan_is_refused_where_the_mesh_fits_one_batch_size_alone(plan):
 
 def test_sharding_is_shown_without_a_compiler(plan):
   status, output, _ = plan(
-    '--topology=v5e:4x4', '--show-sharding', '--gin.MeshConfig.fsdp=4'
+    '--topology=v5e:4x4', '--show_sharding', '--gin.MeshConfig.fsdp=4'
   )
   assert status == 0
   assert "parameters['encoder']['table']" in output
@@ -99,4 +99,4 @@ def test_a_missing_libtpu_is_one_sentence_too(plan, monkeypatch, tmp_path):
   monkeypatch.setattr(compiler.importlib.util, 'find_spec', lambda _: None)
   status, _, error = plan('--topology=v5e:2x2')
   assert status == 2
-  assert "pip install 'gemb[plan]'" in error
+  assert "pip install -e '.[plan]'" in error

@@ -136,5 +136,5 @@ def test_a_compiler_that_fails_is_told_by_its_last_words(tiny, child):
 
 def test_a_missing_libtpu_is_told_with_the_remedy(monkeypatch):
   monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
-  with pytest.raises(ValueError, match=r"pip install 'gemb\[plan\]'"):
+  with pytest.raises(ValueError, match=r"pip install -e '\.\[plan\]'"):
     compiler.check_libtpu()

@@ -42,7 +42,7 @@ def test_parameters_are_known_whole_split_and_by_layer(tiny):
 
 @pytest.mark.skipif(
   importlib.util.find_spec('libtpu') is None,
-  reason="libtpu is not installed: pip install 'gemb[plan]'",
+  reason="libtpu is not installed: pip install -e '.[plan]'",
 )
 def test_a_tiny_step_is_compiled_for_four_chips(tiny, tmp_path, monkeypatch):
   monkeypatch.setenv('GEMB_DATA', str(tmp_path))

@@ -40,7 +40,7 @@ def open_remote(config: RemoteModel) -> LanguageModel:
   except ModuleNotFoundError as error:
     raise ValueError(
       f'A remote model needs {error.name}, which is not installed: pip install '
-      '"gemb[curation]".'
+      "-e '.[curation]'."
     ) from error
 
 

@@ -61,5 +61,5 @@ def library(module: str, *, extra: str) -> Any:
       raise
     raise ValueError(
       f'This source needs {error.name}, which is not installed: pip install '
-      f'"gemb[{extra}]".'
+      f"-e '.[{extra}]'."
     ) from error

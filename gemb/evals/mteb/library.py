@@ -21,7 +21,7 @@ def prepare(cache: pathlib.Path, *, needs_hub: bool) -> None:
   except ModuleNotFoundError as error:
     raise ValueError(
       f'Evaluating on MTEB needs {error.name}, which is not installed: pip '
-      'install "gemb[mteb]".'
+      "install -e '.[mteb]'."
     ) from error
 
 

@@ -153,5 +153,5 @@ def test_a_missing_library_is_named_with_what_brings_it(monkeypatch):
   from gemb.curation.remote import open_remote
 
   monkeypatch.setitem(sys.modules, 'openai', None)
-  with pytest.raises(ValueError, match=r'pip install "gemb\[curation\]"'):
+  with pytest.raises(ValueError, match=r"pip install -e '\.\[curation\]'"):
     open_remote(RemoteModel(service='openai', model='m', url='http://x/v1'))

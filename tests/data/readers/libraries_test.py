@@ -119,7 +119,7 @@ def test_a_missing_library_is_an_error_that_names_the_extra(
   monkeypatch, path, module, extra
 ):
   monkeypatch.setitem(sys.modules, module, None)
-  message = f'needs {module}, which is not installed: pip install "gemb[{extra}'
+  message = f"needs {module}, which is not installed: pip install -e '.[{extra}"
   with pytest.raises(ValueError, match=re.escape(message)):
     intake.check(SourceConfig(task='mine', path=path))
 

@@ -17,7 +17,7 @@ _SCRIPT = pathlib.Path(__file__).with_name('golden_library.py')
 def library(once, start, golden_model, tiny_folder):
   """Returns what golden_library.py found."""
   if not importlib.util.find_spec('mteb'):
-    pytest.skip('mteb is not installed: pip install "gemb[parity]"')
+    pytest.skip("mteb is not installed: pip install -e '.[parity]'")
   sets = golden_model.parent / 'eval'
 
   def find(folder):
