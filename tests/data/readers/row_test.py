@@ -6,8 +6,10 @@ from gemb.data.readers import row
 
 
 def test_a_missing_package_is_an_error_that_names_the_extra():
-  message = 'needs a_missing_package, which is not installed: pip install "gemb'
-  with pytest.raises(ValueError, match=re.escape(message) + r'\[data\]"'):
+  message = (
+    "needs a_missing_package, which is not installed: pip install -e '.[data]'"
+  )
+  with pytest.raises(ValueError, match=re.escape(message)):
     row.library('a_missing_package.part', extra='data')
 
 
